@@ -1,0 +1,150 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+
+	"esferry/internal/shard"
+)
+
+// Unsettled is the settled mark of a restored baseline whose snapshot may
+// still hold writes that a failover of the source would take back.
+const Unsettled = -2
+
+var (
+	// ErrTermChanged is returned by Advance when the primary term rose during
+	// the round: the round moves nothing, and the next one starts at S.
+	ErrTermChanged = errors.New("the primary term changed during the round")
+	// ErrBehind is returned by Begin when the primary's global checkpoint is
+	// below the watermark but will catch up: a new primary may say so for a
+	// moment. Ask again.
+	ErrBehind = errors.New("the primary's global checkpoint is behind the watermark")
+)
+
+// BindingError says that a watermark no longer speaks of the shard it was
+// taken from: the delta would be wrong, and the index must be reconciled or
+// carried anew (protocol 1.7).
+type BindingError struct {
+	// Shard whose watermark broke.
+	Shard shard.ID
+	// What broke, such as "history_uuid".
+	What string
+	// Was and Is are the recorded and the present value.
+	Was, Is string
+}
+
+// Error names both values.
+func (e *BindingError) Error() string {
+	return fmt.Sprintf("%s: the %s was %s at the last checkpoint and is %s now, so that the delta cannot be trusted", e.Shard, e.What, e.Was, e.Is)
+}
+
+// NextStep is printed on a line of its own.
+func (e *BindingError) NextStep() string {
+	return fmt.Sprintf("carry the index anew: esferry checkpoint reset %s, delete it on the target, then run again", e.Shard.Index)
+}
+
+// Watermark is how far one shard is carried, with all that is needed to know
+// whether that still holds (protocol 1.3). A value: methods return a new one.
+type Watermark struct {
+	Shard shard.ID `json:"shard"`
+	// Term and History of the source's primary at the last checkpoint.
+	Term    int64  `json:"term"`
+	History string `json:"history_uuid"`
+	// W: every operation at or below it that will survive is on the target.
+	W int64 `json:"w"`
+	// S: like W, and no failover can bring anything back below it.
+	S int64 `json:"s"`
+	// M: the highest max_seq_no that may have hidden a document from a scan.
+	M int64 `json:"m"`
+	// W0 is W before the snapshot started; -1 on the stream path.
+	W0 int64 `json:"w0"`
+	// SMax is the restored shard's max_seq_no before the first write; -1 on
+	// the stream path, and until the restore is done.
+	SMax int64 `json:"s_max"`
+}
+
+// Start gives the watermark of a shard that is carried by stream from its first
+// operation on.
+func Start(p shard.Position) Watermark {
+	return Watermark{Shard: p.Shard, Term: p.Term, History: p.History, W: -1, S: -1, M: -1, W0: -1, SMax: -1}
+}
+
+// BeforeSnapshot gives the watermark to record before a snapshot starts: all
+// at or below p's global checkpoint will be in it.
+func BeforeSnapshot(p shard.Position) Watermark {
+	return Watermark{Shard: p.Shard, Term: p.Term, History: p.History, W: p.Global, S: Unsettled, M: p.Max, W0: p.Global, SMax: -1}
+}
+
+// Restored records what the restored shard holds, before the first write to
+// it: the baseline settles only over all of that.
+func (w Watermark) Restored(sMax int64) Watermark {
+	w.SMax = sMax
+	w.M = max(w.M, sMax)
+	return w
+}
+
+// Settled reports whether the baseline can no longer hold a write that a
+// failover takes back.
+func (w Watermark) Settled() bool { return w.S >= w.W0 }
+
+// Round is what one round has to carry of one shard.
+type Round struct {
+	// Mark is the watermark the round starts from.
+	Mark Watermark
+	// Window is (W, G].
+	Window shard.Window
+	// Repeat says that the term changed: equal versions may carry other
+	// content, so that they are written too (protocol 1.4).
+	Repeat bool
+}
+
+// Begin decides from the primary's position, read first of all in a round,
+// what the round carries (protocol 1.3). With strict, the settled mark follows
+// the commits instead of the global checkpoint, for engines and durabilities
+// that number operations before they are safe on disk (S2.3.4).
+func (w Watermark) Begin(p shard.Position, strict bool) (Round, error) {
+	switch {
+	case p.History != w.History:
+		return Round{}, &BindingError{Shard: w.Shard, What: "history_uuid", Was: w.History, Is: p.History}
+	case p.Max < w.W:
+		return Round{}, &BindingError{Shard: w.Shard, What: "highest sequence number", Was: fmt.Sprint(w.W), Is: fmt.Sprint(p.Max)}
+	case p.Term < w.Term:
+		return Round{}, &BindingError{Shard: w.Shard, What: "primary term", Was: fmt.Sprint(w.Term), Is: fmt.Sprint(p.Term)}
+	case p.Term != w.Term && !w.Settled():
+		return Round{}, &BindingError{Shard: w.Shard, What: "primary term before the restored baseline had settled", Was: fmt.Sprint(w.Term), Is: fmt.Sprint(p.Term)}
+	}
+	repeat := p.Term != w.Term
+	if repeat {
+		w.W, w.Term = w.S, p.Term
+	} else if p.Global >= w.M {
+		settled := w.W
+		if strict {
+			settled = min(w.W, p.Committed)
+		}
+		w.S = max(w.S, settled)
+	}
+	if p.Global < w.W {
+		return Round{}, fmt.Errorf("%s: %w: %d, below %d", w.Shard, ErrBehind, p.Global, w.W)
+	}
+	return Round{Mark: w, Window: shard.Window{Shard: w.Shard, From: w.W, To: p.Global}, Repeat: repeat}, nil
+}
+
+// Rewrites reports whether a window must be written with external_gte: it
+// holds versions that the snapshot may hold with other content, or it is a
+// repeat after a failover (protocol 1.4).
+func (r Round) Rewrites(w shard.Window) bool {
+	return r.Repeat || w.Overlaps(r.Mark.W0, r.Mark.SMax)
+}
+
+// Advance gives the watermark after every window at or below to is
+// acknowledged. now must have been read after the last of these windows'
+// scans was open: no operation above its max_seq_no can have hidden anything
+// from them.
+func (w Watermark) Advance(to int64, now shard.Position) (Watermark, error) {
+	if now.Term != w.Term || now.History != w.History {
+		return w, fmt.Errorf("%s: %w: %d, then %d", w.Shard, ErrTermChanged, w.Term, now.Term)
+	}
+	w.W = max(w.W, to)
+	w.M = max(w.M, now.Max)
+	return w, nil
+}

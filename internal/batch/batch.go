@@ -1,0 +1,76 @@
+package batch
+
+import (
+	"sync"
+
+	"esferry/internal/shard"
+)
+
+// Versioning is how the target judges a document's version (protocol 1.4).
+type Versioning string
+
+// The two ways of writing with the source's version.
+const (
+	// External applies a document only over a lower version, and leaves equal
+	// ones alone: a replay costs nothing and deletes stay findable.
+	External Versioning = "external"
+	// ExternalGTE applies it over an equal version too: for windows where the
+	// same version may carry other content.
+	ExternalGTE Versioning = "external_gte"
+)
+
+// Doc is one document as it arrived. All slices point into the page that the
+// Batch owns and are valid until its Release.
+type Doc struct {
+	// ID is the JSON string of _id, quotes and escapes as the source sent them.
+	ID []byte
+	// Routing is the JSON string of _routing, or nil.
+	Routing []byte
+	// Source is the JSON object of _source, or nil where only ids were asked for.
+	Source []byte
+	// Version is _version.
+	Version int64
+	// SeqNo is _seq_no, -1 where the engine gave none.
+	SeqNo int64
+	// Term is _primary_term, 0 where the engine gave none.
+	Term int64
+}
+
+// Size is the count of bytes the document adds to a bulk body, less the
+// constant words around them.
+func (d Doc) Size() int { return len(d.ID) + len(d.Routing) + len(d.Source) }
+
+// Batch is the documents of one page and the window they belong to. It has one
+// owner at a time; the last owner calls Release after the acknowledgement.
+type Batch struct {
+	Window     shard.Window
+	Docs       []Doc
+	Versioning Versioning
+
+	once    sync.Once
+	release func()
+}
+
+// New gives a batch whose Release calls release once; nil is allowed.
+func New(w shard.Window, docs []Doc, release func()) *Batch {
+	return &Batch{Window: w, Docs: docs, Versioning: External, release: release}
+}
+
+// Bytes is the sum of the documents' sizes.
+func (b *Batch) Bytes() int64 {
+	var n int64
+	for i := range b.Docs {
+		n += int64(b.Docs[i].Size())
+	}
+	return n
+}
+
+// Release gives the page and its share of the budget back. The documents must
+// not be touched afterwards. Later calls do nothing. Safe for concurrent use.
+func (b *Batch) Release() {
+	b.once.Do(func() {
+		if b.release != nil {
+			b.release()
+		}
+	})
+}

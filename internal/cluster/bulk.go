@@ -1,0 +1,160 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unsafe"
+)
+
+// Item is the target's verdict on one document of a bulk request.
+type Item struct {
+	Status  int
+	Version int64        `json:"_version"`
+	Error   *ItemProblem `json:"error"`
+}
+
+// ItemProblem is why an item was not applied, in the engine's words.
+type ItemProblem struct {
+	Type, Reason string
+	CausedBy     struct{ Type, Reason string } `json:"caused_by"`
+}
+
+// String gives the reason with its cause.
+func (p *ItemProblem) String() string {
+	if p.CausedBy.Reason == "" {
+		return fmt.Sprintf("%s (%s)", p.Reason, p.Type)
+	}
+	return fmt.Sprintf("%s: %s (%s)", p.Reason, p.CausedBy.Reason, p.Type)
+}
+
+// Bulk sends one prepared body of so many items to an index, once, and gives
+// a verdict for each. The body may be used again as soon as Bulk returns: the
+// transport has let go of it. An answer with fewer or more items than were
+// sent is an error.
+func (c *Cluster) Bulk(ctx context.Context, index, typ string, ndjson []byte, items int) ([]Item, error) {
+	r := request{
+		op: "write a bulk", index: index, method: "POST", path: path(index, "_bulk"), contentType: "application/x-ndjson",
+		params: params("filter_path", "took,errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by,items.*._version"),
+		// No copy: the buffer outlives the call, which waits for the transport.
+		body: unsafe.String(unsafe.SliceData(ndjson), len(ndjson)),
+	}
+	if typ != "" {
+		r.path = path(index, typ, "_bulk")
+	}
+	if c.identity.AtLeast(6, 5) {
+		r.params.Set("pipeline", "_none")
+	}
+	var answer struct {
+		Errors bool
+		Items  []map[string]Item
+	}
+	ctx, watch := watchBody(ctx)
+	err := c.callOnce(ctx, r, &answer)
+	watch.wait()
+	if err != nil {
+		return nil, err
+	}
+	if len(answer.Items) != items {
+		return nil, partial(r.op, index, c.address, "%d items were sent and %d answered", items, len(answer.Items))
+	}
+	verdicts := make([]Item, 0, items)
+	for _, item := range answer.Items {
+		for _, verdict := range item {
+			verdicts = append(verdicts, verdict)
+		}
+	}
+	if len(verdicts) != items {
+		return nil, partial(r.op, index, c.address, "%d items were sent and %d have a verdict", items, len(verdicts))
+	}
+	return verdicts, nil
+}
+
+// Key names a document: ids repeat under different routings (protocol 1.5).
+// Both are JSON strings as the engine sent them; Routing may be empty.
+type Key struct {
+	ID, Routing string
+}
+
+// Found is what an engine holds under a key, asked in real time.
+type Found struct {
+	Found   bool
+	Version int64
+	SeqNo   int64
+	Term    int64
+}
+
+// Versions asks in real time what the index holds under each key, in their
+// order. An item that carries an error instead of an answer is an error:
+// neither present nor absent.
+func (c *Cluster) Versions(ctx context.Context, index string, keys []Key) ([]Found, error) {
+	const op = "ask for versions"
+	var answer struct {
+		Docs []struct {
+			ID      json.RawMessage `json:"_id"`
+			Found   *bool           `json:"found"`
+			Version int64           `json:"_version"`
+			SeqNo   *int64          `json:"_seq_no"`
+			Term    int64           `json:"_primary_term"`
+			Error   json.RawMessage `json:"error"`
+		}
+	}
+	r := request{op: op, index: index, method: "POST", path: path(index, "_mget"), body: keyList(keys), params: params("_source", "false")}
+	if c.identity.Product == OpenSearch {
+		// Under segment replication a replica answers from its own, older index.
+		r.params.Set("preference", "_primary")
+	}
+	if err := c.call(ctx, r, &answer); err != nil {
+		return nil, err
+	}
+	if len(answer.Docs) != len(keys) {
+		return nil, partial(op, index, c.address, "%d documents were asked for and %d answered", len(keys), len(answer.Docs))
+	}
+	found := make([]Found, len(keys))
+	for i, d := range answer.Docs {
+		if len(d.Error) > 0 || d.Found == nil {
+			return nil, partial(op, index, c.address, "no answer for document %s: %s", keys[i].ID, oneLine(d.Error))
+		}
+		found[i] = Found{Found: *d.Found, Version: d.Version, Term: d.Term, SeqNo: -1}
+		if d.SeqNo != nil {
+			found[i].SeqNo = *d.SeqNo
+		}
+	}
+	return found, nil
+}
+
+func keyList(keys []Key) string {
+	var b strings.Builder
+	b.WriteString(`{"docs":[`)
+	for i, k := range keys {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(`{"_id":` + k.ID)
+		if k.Routing != "" {
+			b.WriteString(`,"routing":` + k.Routing)
+		}
+		b.WriteByte('}')
+	}
+	b.WriteString("]}")
+	return b.String()
+}
+
+// TooLarge reports whether err says that a request was too big for the engine
+// or a proxy before it: halve it.
+func TooLarge(err error) bool { return statusOf(err) == 413 }
+
+// BadRequest reports whether err is an engine's refusal of a whole request:
+// one bad item can cause it (protocol 6).
+func BadRequest(err error) bool { return statusOf(err) == 400 }
+
+// Reason gives the engine's own words of an error, or the error's text.
+func Reason(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Reason != "" {
+		return e.Reason
+	}
+	return err.Error()
+}

@@ -1,0 +1,175 @@
+package cluster
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Error is any failure of a call to an engine.
+type Error struct {
+	// Op says what was being done, as a verb and its object.
+	Op string
+	// Index is the index it was done to; may be empty.
+	Index string
+	// URL is the cluster's address, without credentials.
+	URL string
+	// Status is the HTTP status; 0 when no answer came.
+	Status int
+	// Type and Reason are the engine's own words.
+	Type, Reason string
+	// Hint is the next step for an operator; may be empty.
+	Hint string
+	// Err is the error below, such as a refused connection; may be nil.
+	Err error
+}
+
+// Error gives one sentence.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if e.Index != "" {
+		b.WriteString(" of index " + e.Index)
+	}
+	b.WriteString(" at " + e.URL)
+	switch {
+	case e.Status != 0 && e.Reason != "":
+		fmt.Fprintf(&b, ": status %d: %s", e.Status, e.Reason)
+		if e.Type != "" {
+			b.WriteString(" (" + e.Type + ")")
+		}
+	case e.Status != 0:
+		fmt.Fprintf(&b, ": status %d %s", e.Status, http.StatusText(e.Status))
+	case e.Reason != "":
+		b.WriteString(": " + e.Reason)
+	}
+	if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap gives the error below.
+func (e *Error) Unwrap() error { return e.Err }
+
+// NextStep is the hint that is printed on a line of its own.
+func (e *Error) NextStep() string { return e.Hint }
+
+// Temporary reports whether another try may help: no answer at all, too many
+// requests, or a server that says it is not ready.
+func (e *Error) Temporary() bool {
+	switch e.Status {
+	case 0:
+		return e.Err != nil
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	case http.StatusForbidden:
+		// Amazon's service throttles with 403 "Request throttled due to too many requests".
+		return strings.Contains(e.Reason, "throttled")
+	default:
+		return false
+	}
+}
+
+// Ambiguous reports whether the engine may have done what was asked although
+// no answer says so: read back, never repeat blindly.
+func (e *Error) Ambiguous() bool {
+	return e.Err != nil || e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout
+}
+
+// NotFound reports whether err is an engine's 404.
+func NotFound(err error) bool { return statusOf(err) == http.StatusNotFound }
+
+// Ambiguous reports whether err is an *Error whose effect is not known.
+func Ambiguous(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Ambiguous()
+}
+
+func statusOf(err error) int {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Status
+	}
+	return 0
+}
+
+// PartialError is an answer that covers less than was asked for. It is never
+// repeated as a page, only as a whole (protocol 1.2).
+func partial(op, index, url, format string, args ...any) *Error {
+	return &Error{
+		Op: op, Index: index, URL: url, Type: "partial_answer", Reason: fmt.Sprintf(format, args...),
+		Hint: "check that every primary shard is started (GET _cat/shards), then run the command again; it resumes",
+	}
+}
+
+// fail makes an *Error from an answer's status and body. The body may be an
+// engine's JSON, a proxy's HTML or nothing.
+func (c *Cluster) fail(r request, status int, body []byte) *Error {
+	e := &Error{Op: r.op, Index: r.index, URL: c.address, Status: status}
+	e.Type, e.Reason = reasonOf(body)
+	switch status {
+	case http.StatusUnauthorized:
+		e.Hint = "check user, password or key under auth in the configuration"
+	case http.StatusForbidden:
+		e.Hint = "give the user the privilege named, or see the privileges in the documentation"
+		if e.Type == "cluster_block_exception" {
+			e.Hint = "lift the block on the index, or free disk space where it is the flood-stage block"
+		}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		e.Hint = "the cluster is overloaded or not ready; run the command again, it resumes"
+	}
+	if status >= 300 && status < 400 {
+		e.Reason = "the server redirects, and credentials are never sent to another address"
+		e.Hint = "put the address it redirects to under url in the configuration"
+	}
+	return e
+}
+
+func reasonOf(body []byte) (kind, reason string) {
+	var answer struct {
+		Error   json.RawMessage
+		Message string
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return "", oneLine(body)
+	}
+	var detail struct {
+		Type, Reason string
+		CausedBy     struct{ Type, Reason string }   `json:"caused_by"`
+		RootCause    []struct{ Type, Reason string } `json:"root_cause"`
+	}
+	if len(answer.Error) == 0 || json.Unmarshal(answer.Error, &detail) != nil {
+		var text string
+		if json.Unmarshal(answer.Error, &text) == nil && text != "" {
+			return "", text
+		}
+		return "", answer.Message
+	}
+	reason = detail.Reason
+	if len(detail.RootCause) > 0 && detail.RootCause[0].Reason != reason {
+		reason += "; root cause: " + detail.RootCause[0].Reason
+	}
+	if detail.CausedBy.Reason != "" {
+		reason += "; caused by: " + detail.CausedBy.Reason
+	}
+	return detail.Type, reason
+}
+
+// oneLine makes foreign text fit for a sentence: bounded, no control bytes.
+func oneLine(body []byte) string {
+	const most = 200
+	body = bytes.TrimSpace(body)
+	if len(body) > most {
+		body = body[:most]
+	}
+	return strings.ToValidUTF8(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, string(body)), "")
+}

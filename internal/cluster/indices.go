@@ -1,0 +1,208 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// Index is what the plan must know of an index.
+type Index struct {
+	Name string `json:"index"`
+	UUID string `json:"uuid"`
+	Open bool   `json:"open"`
+	// Shards is the number of primary shards.
+	Shards int `json:"shards"`
+	// Bytes of the primaries in the store, an estimate of what must move.
+	Bytes int64 `json:"bytes"`
+	// Settings, flat, without defaults.
+	Settings map[string]string `json:"-"`
+}
+
+// Created gives the engine's raw index.version.created.
+func (i Index) Created() string { return i.Settings["index.version.created"] }
+
+// Indices lists every index, open or closed, hidden ones included, by name.
+func (c *Cluster) Indices(ctx context.Context) ([]Index, error) {
+	const op = "list the indices"
+	p := params("format", "json", "bytes", "b", "h", "index,uuid,status,pri,pri.store.size")
+	expand := "open,closed"
+	if c.identity.AtLeast(7, 7) {
+		expand = "all"
+		p.Set("expand_wildcards", expand)
+	}
+	var rows []struct {
+		Index, UUID, Status, Pri string
+		Bytes                    string `json:"pri.store.size"`
+	}
+	if err := c.call(ctx, request{op: op, method: "GET", path: "/_cat/indices", params: p}, &rows); err != nil {
+		return nil, err
+	}
+	settings, err := c.flatSettings(ctx, "_all", expand)
+	if err != nil {
+		return nil, err
+	}
+	byName := map[string]Index{}
+	for _, row := range rows {
+		index := Index{Name: row.Index, UUID: row.UUID, Open: row.Status == "open", Settings: settings[row.Index]}
+		if index.Settings == nil {
+			// It was deleted between the two calls.
+			continue
+		}
+		index.Shards, err = strconv.Atoi(index.Settings["index.number_of_shards"])
+		if err != nil {
+			return nil, partial(op, row.Index, c.address, "its settings give no number of shards")
+		}
+		if n, err := strconv.ParseInt(row.Bytes, 10, 64); err == nil {
+			index.Bytes = n
+		}
+		byName[row.Index] = index
+	}
+	out := make([]Index, 0, len(byName))
+	for _, name := range sortedKeys(byName) {
+		out = append(out, byName[name])
+	}
+	return out, nil
+}
+
+// Index gives one index by its own name; found is false where there is none.
+// An alias of that name counts as found, with an empty UUID.
+func (c *Cluster) Index(ctx context.Context, name string) (index Index, found bool, err error) {
+	settings, err := c.flatSettings(ctx, name, "all")
+	if NotFound(err) {
+		return Index{}, false, nil
+	}
+	if err != nil {
+		return Index{}, false, err
+	}
+	own, ok := settings[name]
+	if !ok {
+		return Index{Name: name}, len(settings) > 0, nil
+	}
+	shards, err := strconv.Atoi(own["index.number_of_shards"])
+	if err != nil {
+		return Index{}, false, partial("read the settings", name, c.address, "they give no number of shards")
+	}
+	return Index{Name: name, UUID: own["index.uuid"], Shards: shards, Open: true, Settings: own}, true, nil
+}
+
+func (c *Cluster) flatSettings(ctx context.Context, index, expand string) (map[string]map[string]string, error) {
+	var answer map[string]struct {
+		// Values are strings or lists of strings; lists matter to nobody here.
+		Settings map[string]any
+	}
+	r := request{op: "read the settings", index: index, method: "GET", path: path(index, "_settings"), params: params("flat_settings", "true", "expand_wildcards", expand)}
+	if err := c.call(ctx, r, &answer); err != nil {
+		return nil, err
+	}
+	out := make(map[string]map[string]string, len(answer))
+	for name, a := range answer {
+		flat := make(map[string]string, len(a.Settings))
+		for key, value := range a.Settings {
+			flat[key] = fmt.Sprint(value)
+		}
+		out[name] = flat
+	}
+	return out, nil
+}
+
+// CreateIndex makes an index from a prepared body. Its shards are allocated
+// when it returns, or it is an error.
+func (c *Cluster) CreateIndex(ctx context.Context, index string, definition json.RawMessage) error {
+	var answer struct {
+		ShardsAcknowledged bool `json:"shards_acknowledged"`
+	}
+	r := request{op: "create", index: index, method: "PUT", path: path(index), body: string(definition), once: true, params: params("timeout", "60s")}
+	if c.identity.Product == Elasticsearch && c.identity.Version.Major == 6 && c.identity.Version.Minor >= 7 {
+		r.params.Set("include_type_name", "true")
+	}
+	if err := c.call(ctx, r, &answer); err != nil {
+		return err
+	}
+	if !answer.ShardsAcknowledged {
+		return &Error{
+			Op: r.op, Index: index, URL: c.address, Type: "not_allocated", Reason: "its primary shards were not started within 60 s",
+			Hint: "see GET _cluster/allocation/explain: most often a disk watermark or an allocation filter",
+		}
+	}
+	return nil
+}
+
+// DeleteIndex removes an index; one that is gone already is no error.
+func (c *Cluster) DeleteIndex(ctx context.Context, index string) error {
+	err := c.call(ctx, request{op: "delete", index: index, method: "DELETE", path: path(index)}, nil)
+	if NotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// PutSettings changes settings of an index; a nil value takes the setting off.
+func (c *Cluster) PutSettings(ctx context.Context, index string, settings map[string]any) error {
+	if len(settings) == 0 {
+		return nil
+	}
+	return c.call(ctx, request{op: "change settings", index: index, method: "PUT", path: path(index, "_settings"), body: body(settings)}, nil)
+}
+
+// BlockWrites holds writers back. Where the engine has the block API it
+// returns after the writes in flight have ended; otherwise the caller waits
+// until the positions are quiet and stand still (protocol 4).
+func (c *Cluster) BlockWrites(ctx context.Context, index string) error {
+	if !c.identity.BlocksByAPI() {
+		return c.PutSettings(ctx, index, map[string]any{"index.blocks.write": true})
+	}
+	var answer struct {
+		Acknowledged       bool
+		ShardsAcknowledged bool `json:"shards_acknowledged"`
+		Indices            []struct {
+			Name    string
+			Blocked bool
+		}
+	}
+	r := request{op: "block writes", index: index, method: "PUT", path: path(index, "_block", "write")}
+	if err := c.call(ctx, r, &answer); err != nil {
+		return err
+	}
+	if !answer.Acknowledged || !answer.ShardsAcknowledged || len(answer.Indices) != 1 || !answer.Indices[0].Blocked {
+		return &Error{
+			Op: r.op, Index: index, URL: c.address, Type: "not_acknowledged", Reason: "not every shard acknowledged the write block",
+			Hint: "check that all shards are started, then run the command again",
+		}
+	}
+	return nil
+}
+
+// UnblockWrites lifts the write block.
+func (c *Cluster) UnblockWrites(ctx context.Context, index string) error {
+	return c.PutSettings(ctx, index, map[string]any{"index.blocks.write": nil})
+}
+
+// Aliases gives, per index that has any, its aliases with their definitions.
+func (c *Cluster) Aliases(ctx context.Context, indices string) (map[string]map[string]json.RawMessage, error) {
+	var answer map[string]struct {
+		Aliases map[string]json.RawMessage
+	}
+	r := request{op: "list the aliases", method: "GET", path: path(indices, "_alias")}
+	if err := c.call(ctx, r, &answer); err != nil {
+		return nil, err
+	}
+	out := map[string]map[string]json.RawMessage{}
+	for index, a := range answer {
+		if len(a.Aliases) > 0 {
+			out[index] = a.Aliases
+		}
+	}
+	return out, nil
+}
+
+// SwitchAliases applies all alias actions at once, or none. It may be
+// repeated: adding what is there and is equal changes nothing.
+func (c *Cluster) SwitchAliases(ctx context.Context, actions []json.RawMessage) error {
+	if len(actions) == 0 {
+		return nil
+	}
+	r := request{op: "switch the aliases", method: "POST", path: "/_aliases", body: body(map[string]any{"actions": actions})}
+	return c.call(ctx, r, nil)
+}

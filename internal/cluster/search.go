@@ -1,0 +1,182 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"esferry/internal/shard"
+)
+
+// Scan describes one scroll: which documents of one shard, and what of them.
+type Scan struct {
+	// Position of the primary that is read, by name.
+	Position shard.Position
+	// Window of sequence numbers.
+	Window shard.Window
+	// Query restricts the documents further; may be empty.
+	Query json.RawMessage
+	// Size of a page in documents.
+	Size int
+	// KeepAlive of the scroll context: the slowest write, not the slowest read.
+	KeepAlive time.Duration
+	// IDsOnly leaves _source out.
+	IDsOnly bool
+}
+
+// Page is one scroll page as it comes from the wire. The body must be closed.
+type Page struct {
+	Body io.ReadCloser
+	// Length of the body in bytes; -1 where the engine did not say.
+	Length int64
+}
+
+// pageFields keeps answers small and is all that a page's reader needs.
+const pageFields = "_scroll_id,timed_out,terminated_early,_shards.total,_shards.successful,_shards.failed,_shards.failures,hits.total," +
+	"hits.hits._id,hits.hits._routing,hits.hits._version,hits.hits._seq_no,hits.hits._primary_term,hits.hits._source,error"
+
+// OpenScroll starts a scan and gives its first page. Never repeated here: a
+// page that is in doubt means the window again (protocol 1.2).
+func (c *Cluster) OpenScroll(ctx context.Context, s Scan) (Page, error) {
+	query := map[string]any{
+		"size": s.Size, "sort": []string{"_doc"}, "version": true, "seq_no_primary_term": true,
+		"query": filter(s.Window, s.Query),
+	}
+	if s.IDsOnly {
+		query["_source"] = false
+	}
+	r := request{
+		op: "scan " + s.Window.String(), method: "POST", path: path(s.Window.Shard.Index, "_search"), body: body(query), once: true,
+		params: params("scroll", keepAlive(s.KeepAlive), "preference", c.onPrimary(s.Position), "filter_path", pageFields),
+	}
+	if c.identity.AtLeast(6, 3) {
+		r.params.Set("allow_partial_search_results", "false")
+	}
+	return c.page(ctx, r)
+}
+
+// NextPage gives the page after the last one. Asked twice it gives the page
+// after that: a caller in doubt starts the window again.
+func (c *Cluster) NextPage(ctx context.Context, w shard.Window, id string, alive time.Duration) (Page, error) {
+	return c.page(ctx, request{
+		op: "scan " + w.String(), method: "POST", path: "/_search/scroll", once: true,
+		body: body(map[string]string{"scroll_id": id, "scroll": keepAlive(alive)}), params: params("filter_path", pageFields),
+	})
+}
+
+func (c *Cluster) page(ctx context.Context, r request) (Page, error) {
+	answer, err := c.send(ctx, r)
+	if err != nil {
+		return Page{}, err
+	}
+	return Page{Body: answer.BodyReader, Length: contentLength(answer.Header)}, nil
+}
+
+// CloseScroll frees a scroll's context on the engine. A context that is gone
+// already is no error.
+func (c *Cluster) CloseScroll(ctx context.Context, id string) error {
+	err := c.call(ctx, request{
+		op: "close a scroll", method: "DELETE", path: "/_search/scroll", once: true,
+		body: body(map[string][]string{"scroll_id": {id}}),
+	}, nil)
+	if NotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// Histogram counts the live documents of one shard's window by ranges of
+// interval sequence numbers, on the primary; empty ranges are left out.
+func (c *Cluster) Histogram(ctx context.Context, p shard.Position, w shard.Window, query json.RawMessage, interval int64) ([]shard.Bucket, error) {
+	var answer struct {
+		searchHeader
+		Aggregations struct {
+			Numbers struct {
+				Buckets []struct {
+					Key  float64
+					Docs int64 `json:"doc_count"`
+				}
+			}
+		}
+	}
+	r := request{
+		op: "measure " + w.String(), method: "POST", path: path(w.Shard.Index, "_search"),
+		body: body(map[string]any{"size": 0, "query": filter(w, query), "aggs": map[string]any{
+			"numbers": map[string]any{"histogram": map[string]any{"field": "_seq_no", "interval": interval, "min_doc_count": 1}},
+		}}),
+		params: params("preference", c.onPrimary(p), "request_cache", "false"),
+	}
+	if err := c.call(ctx, r, &answer); err != nil {
+		return nil, err
+	}
+	if err := c.complete(r.op, answer.searchHeader); err != nil {
+		return nil, err
+	}
+	buckets := make([]shard.Bucket, 0, len(answer.Aggregations.Numbers.Buckets))
+	for _, b := range answer.Aggregations.Numbers.Buckets {
+		buckets = append(buckets, shard.Bucket{From: int64(b.Key), Docs: b.Docs})
+	}
+	return buckets, nil
+}
+
+// searchHeader tells whether a search saw all it was asked about.
+type searchHeader struct {
+	TimedOut        bool         `json:"timed_out"`
+	TerminatedEarly bool         `json:"terminated_early"`
+	Shards          shardsHeader `json:"_shards"`
+}
+
+// complete makes a partial answer of a search on one shard an error.
+func (c *Cluster) complete(op string, h searchHeader) error {
+	if h.TimedOut || h.TerminatedEarly {
+		return partial(op, "", c.address, "the search ended before it had seen everything")
+	}
+	return c.whole(op, "", h.Shards, 1)
+}
+
+// Count gives the live root documents of the index that match the query (all
+// when empty), over all shards, as of the last refresh.
+func (c *Cluster) Count(ctx context.Context, index string, query json.RawMessage) (int64, error) {
+	return c.count(ctx, index, "", 0, query)
+}
+
+// CountPrimary gives the live root documents of one shard's primary.
+func (c *Cluster) CountPrimary(ctx context.Context, p shard.Position, query json.RawMessage) (int64, error) {
+	return c.count(ctx, p.Shard.Index, c.onPrimary(p), 1, query)
+}
+
+func (c *Cluster) count(ctx context.Context, index, preference string, shards int, query json.RawMessage) (int64, error) {
+	var answer struct {
+		Count           int64
+		TerminatedEarly bool         `json:"terminated_early"`
+		Shards          shardsHeader `json:"_shards"`
+	}
+	r := request{op: "count the documents", index: index, method: "GET", path: path(index, "_count"), params: params()}
+	if preference != "" {
+		r.params.Set("preference", preference)
+	}
+	if len(query) > 0 {
+		r.method, r.body = "POST", body(map[string]any{"query": query})
+	}
+	if err := c.call(ctx, r, &answer); err != nil {
+		return 0, err
+	}
+	if answer.TerminatedEarly {
+		return 0, partial(r.op, index, c.address, "the count ended early")
+	}
+	return answer.Count, c.whole(r.op, index, answer.Shards, shards)
+}
+
+// filter is the query of a window: a range of sequence numbers, and the user's
+// own query where there is one.
+func filter(w shard.Window, query json.RawMessage) map[string]any {
+	clauses := []any{map[string]any{"range": map[string]any{"_seq_no": map[string]int64{"gt": w.From, "lte": w.To}}}}
+	if len(query) > 0 {
+		clauses = append(clauses, query)
+	}
+	return map[string]any{"bool": map[string]any{"filter": clauses}}
+}
+
+func keepAlive(d time.Duration) string { return fmt.Sprintf("%ds", max(1, int(d.Seconds()))) }

@@ -1,0 +1,171 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strconv"
+
+	"esferry/internal/shard"
+)
+
+// shardStats is one copy in _stats?level=shards.
+type shardStats struct {
+	Routing struct {
+		State          string
+		Primary        bool
+		Node           string
+		RelocatingNode *string `json:"relocating_node"`
+	}
+	SeqNo *struct {
+		Max    int64 `json:"max_seq_no"`
+		Global int64 `json:"global_checkpoint"`
+	} `json:"seq_no"`
+	Commit *struct {
+		UserData map[string]string `json:"user_data"`
+	}
+}
+
+// Positions reads where every primary of the index stands (protocol 1.1 and
+// 1.3), sorted by shard number. Terms come from the cluster state and are read
+// first, so that a failover in between shows as a change the next time. A
+// primary that is missing, relocating or not started is an error, not zero.
+func (c *Cluster) Positions(ctx context.Context, index string) ([]shard.Position, error) {
+	terms, err := c.terms(ctx, index)
+	if err != nil {
+		return nil, err
+	}
+	var stats struct {
+		Shards  shardsHeader `json:"_shards"`
+		Indices map[string]struct {
+			Shards map[string][]shardStats
+		}
+	}
+	const op = "read the positions"
+	r := request{op: op, index: index, method: "GET", path: path(index, "_stats"), params: params("level", "shards",
+		"filter_path", "_shards,indices.*.shards.*.routing,indices.*.shards.*.seq_no,indices.*.shards.*.commit.user_data")}
+	if err := c.call(ctx, r, &stats); err != nil {
+		return nil, err
+	}
+	if stats.Shards.Failed > 0 {
+		return nil, partial(op, index, c.address, "%d shards failed: %s", stats.Shards.Failed, oneLine(stats.Shards.Failures))
+	}
+	copies := stats.Indices[index].Shards
+	out := make([]shard.Position, 0, len(terms))
+	for number, term := range terms {
+		p, err := position(copies[strconv.Itoa(number)])
+		if err != nil {
+			return nil, partial(op, index, c.address, "shard %d: %s", number, err)
+		}
+		p.Shard, p.Term = shard.ID{Index: index, Number: number}, term
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func position(copies []shardStats) (shard.Position, error) {
+	p := shard.Position{Committed: -1}
+	found := false
+	for i, s := range copies {
+		if s.Commit != nil {
+			n, err := strconv.ParseInt(s.Commit.UserData["local_checkpoint"], 10, 64)
+			if err != nil {
+				n = -1
+			}
+			if i == 0 || n < p.Committed {
+				p.Committed = n
+			}
+		}
+		if !s.Routing.Primary {
+			continue
+		}
+		if s.SeqNo == nil || s.Commit == nil {
+			return p, fmt.Errorf("its primary gives no sequence numbers (state %s)", s.Routing.State)
+		}
+		found = true
+		p.Global, p.Max = s.SeqNo.Global, s.SeqNo.Max
+		p.History, p.Node = s.Commit.UserData["history_uuid"], s.Routing.Node
+	}
+	if !found {
+		return p, fmt.Errorf("no primary is among the %d copies that answered", len(copies))
+	}
+	return p, nil
+}
+
+// terms reads the primary term of each shard from the cluster state.
+func (c *Cluster) terms(ctx context.Context, index string) ([]int64, error) {
+	var state struct {
+		Metadata struct {
+			Indices map[string]struct {
+				PrimaryTerms map[string]int64 `json:"primary_terms"`
+			}
+		}
+	}
+	const op = "read the primary terms"
+	r := request{op: op, index: index, method: "GET", path: path("_cluster", "state", "metadata", index),
+		params: params("filter_path", "metadata.indices.*.primary_terms")}
+	if err := c.call(ctx, r, &state); err != nil {
+		return nil, err
+	}
+	byNumber := state.Metadata.Indices[index].PrimaryTerms
+	if len(byNumber) == 0 {
+		return nil, &Error{
+			Op: op, Index: index, URL: c.address, Status: 404, Type: "index_not_found", Reason: "the cluster state holds no such index",
+			Hint: "check the name with GET _cat/indices",
+		}
+	}
+	terms := make([]int64, len(byNumber))
+	for number, term := range byNumber {
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 0 || n >= len(terms) {
+			return nil, partial(op, index, c.address, "the cluster state numbers a shard %q of %d", number, len(terms))
+		}
+		terms[n] = term
+	}
+	return terms, nil
+}
+
+// Refresh makes every operation at or below a G read before it visible to
+// searches on the primaries (protocol 1.1).
+func (c *Cluster) Refresh(ctx context.Context, index string) error {
+	return c.broadcast(ctx, "refresh", index, "_refresh")
+}
+
+// Flush commits, so that checkpoints move even where the translog is written
+// asynchronously.
+func (c *Cluster) Flush(ctx context.Context, index string) error {
+	return c.broadcast(ctx, "flush", index, "_flush")
+}
+
+func (c *Cluster) broadcast(ctx context.Context, op, index, endpoint string) error {
+	var answer struct {
+		Shards shardsHeader `json:"_shards"`
+	}
+	if err := c.call(ctx, request{op: op, index: index, method: "POST", path: path(index, endpoint)}, &answer); err != nil {
+		return err
+	}
+	// Unassigned replicas count in total and never answer: only failures count.
+	if answer.Shards.Failed > 0 || answer.Shards.Successful == 0 {
+		return partial(op, index, c.address, "%d shards failed, %d succeeded: %s", answer.Shards.Failed, answer.Shards.Successful, oneLine(answer.Shards.Failures))
+	}
+	return nil
+}
+
+// onPrimary gives the preference that sends a search to one shard's primary, by
+// name: any other copy may not have refreshed (protocol 1.1, S2.1).
+func (c *Cluster) onPrimary(p shard.Position) string {
+	if c.identity.Product == OpenSearch {
+		return fmt.Sprintf("_shards:%d|_primary", p.Shard.Number)
+	}
+	return fmt.Sprintf("_shards:%d|_only_nodes:%s", p.Shard.Number, p.Node)
+}
+
+// sortedKeys gives a map's keys in order.
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

@@ -1,0 +1,158 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"esferry/internal/retry"
+)
+
+// Options say where a cluster is and how to enter it.
+type Options struct {
+	// URLs of the cluster, without credentials; never sniffed for more.
+	URLs []string
+	// Authorize adds credentials to a request that is otherwise ready; nil for
+	// none. It is called for each attempt, after the body is fixed.
+	Authorize func(*http.Request) error
+	// CAFile holds the certificates to trust besides the system's; may be empty.
+	CAFile string
+	// CertFile and KeyFile are the client's own certificate; may be empty.
+	CertFile, KeyFile string
+	// InsecureSkipVerify trusts any certificate.
+	InsecureSkipVerify bool
+	// Patience is how long calls that may be repeated are.
+	Patience retry.Policy
+}
+
+// Basic authorizes with a user and a password.
+func Basic(user, password string) func(*http.Request) error {
+	return func(r *http.Request) error {
+		r.SetBasicAuth(user, password)
+		return nil
+	}
+}
+
+// Token authorizes with a header value such as "ApiKey x" or "Bearer x".
+func Token(value string) func(*http.Request) error {
+	return func(r *http.Request) error {
+		r.Header.Set("Authorization", value)
+		return nil
+	}
+}
+
+// roundTripper adds credentials and tells when a body was let go.
+type roundTripper struct {
+	next      http.RoundTripper
+	authorize func(*http.Request) error
+}
+
+func newTransport(o Options) (*roundTripper, error) {
+	if len(o.URLs) == 0 {
+		return nil, errors.New("prepare a client: no url is given")
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.InsecureSkipVerify} //nolint:gosec // the operator's explicit choice, off by default
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read tls.ca_file: %w", err)
+		}
+		config.RootCAs, err = x509.SystemCertPool()
+		if err != nil {
+			config.RootCAs = x509.NewCertPool()
+		}
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read tls.ca_file: %s holds no PEM certificate", o.CAFile)
+		}
+	}
+	if o.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read tls.cert_file and tls.key_file: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return &roundTripper{authorize: o.Authorize, next: &http.Transport{
+		Proxy:           http.ProxyFromEnvironment,
+		DialContext:     (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig: config,
+		// HTTP/2 would put all writers on one connection behind a load balancer.
+		ForceAttemptHTTP2:   false,
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     90 * time.Second,
+		TLSHandshakeTimeout: 10 * time.Second,
+		// An engine may chew on a bulk or a restore for minutes; a half-open
+		// connection must still end some day.
+		ResponseHeaderTimeout: 5 * time.Minute,
+		// The answer's length must stay known, and gzip on a near link costs
+		// more than it saves.
+		DisableCompression: true,
+	}}, nil
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
+	watch, _ := r.Context().Value(bodyKey{}).(*bodyWatch)
+	if t.authorize != nil || watch != nil {
+		r = r.Clone(r.Context())
+	}
+	if t.authorize != nil {
+		if err := t.authorize(r); err != nil {
+			return nil, fmt.Errorf("authorize: %w", err)
+		}
+	}
+	if watch != nil && r.Body != nil {
+		r.Body = watch.attach(r.Body)
+		r.GetBody = nil
+	}
+	return t.next.RoundTrip(r)
+}
+
+// CloseIdleConnections lets http.Client.CloseIdleConnections through.
+func (t *roundTripper) CloseIdleConnections() {
+	if inner, ok := t.next.(*http.Transport); ok {
+		inner.CloseIdleConnections()
+	}
+}
+
+type bodyKey struct{}
+
+// bodyWatch tells when the transport has let go of a request's body: net/http
+// may answer (413, 429, 502) while it is still reading it, so the buffer under
+// the body must not be used again before.
+type bodyWatch struct {
+	open sync.WaitGroup
+}
+
+func watchBody(ctx context.Context) (context.Context, *bodyWatch) {
+	w := &bodyWatch{}
+	return context.WithValue(ctx, bodyKey{}, w), w
+}
+
+func (w *bodyWatch) attach(body io.ReadCloser) io.ReadCloser {
+	w.open.Add(1)
+	return &watchedBody{ReadCloser: body, closed: sync.OnceFunc(w.open.Done)}
+}
+
+// wait blocks until every attempt's body is closed; the transport closes each
+// at the latest when its connection fails.
+func (w *bodyWatch) wait() { w.open.Wait() }
+
+type watchedBody struct {
+	io.ReadCloser
+	closed func()
+}
+
+// Close implements io.Closer.
+func (b *watchedBody) Close() error {
+	defer b.closed()
+	return b.ReadCloser.Close()
+}

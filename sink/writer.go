@@ -1,0 +1,238 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"esferry/internal/batch"
+	"esferry/internal/cluster"
+	"esferry/internal/retry"
+)
+
+// Target is what a writer asks of the engine it writes to.
+type Target interface {
+	Bulk(ctx context.Context, index, typ string, ndjson []byte, items int) ([]cluster.Item, error)
+	Versions(ctx context.Context, index string, keys []cluster.Key) ([]cluster.Found, error)
+	Refresh(ctx context.Context, index string) error
+}
+
+// Source is what a writer asks of the engine the documents come from, to
+// settle conflicts.
+type Source interface {
+	Versions(ctx context.Context, index string, keys []cluster.Key) ([]cluster.Found, error)
+}
+
+// Options of a Writer.
+type Options struct {
+	// SourceIndex is where the documents come from.
+	SourceIndex string
+	// Index is where they go.
+	Index string
+	// Type is the documents' type, for targets that want one; else empty.
+	Type string
+	// MaxBytes bounds a bulk body; 8 MiB when zero: the smallest Amazon
+	// instances take 10 MiB, and larger bodies gain nothing measurable.
+	MaxBytes int
+	// Reject keeps a rejected document; nil stops the run at the first one.
+	Reject func(ctx context.Context, r Rejection) error
+	// Patience is how long a busy target is tried.
+	Patience retry.Policy
+}
+
+// Writer writes batches to one index. Safe for concurrent use.
+type Writer struct {
+	target  Target
+	source  Source
+	options Options
+	bodies  *bodies
+}
+
+// NewWriter gives a writer from one engine's index to another's.
+func NewWriter(source Source, target Target, o Options) *Writer {
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 8 << 20
+	}
+	return &Writer{source: source, target: target, options: o, bodies: &bodies{}}
+}
+
+// Write sends the batch's documents and returns when each has its verdict. On
+// an error some of them may have been applied; writing the batch again is
+// harmless. It does not release the batch.
+func (w *Writer) Write(ctx context.Context, b *batch.Batch) (Result, error) {
+	var sum Result
+	for _, docs := range split(b.Docs, w.options.MaxBytes) {
+		r, err := w.write(ctx, docs, b.Versioning)
+		sum = sum.Add(r)
+		if err != nil {
+			return sum, fmt.Errorf("write %s: %w", b.Window, err)
+		}
+	}
+	if sum.Documents() != int64(len(b.Docs)) {
+		return sum, fmt.Errorf("write %s: %d documents have a verdict where %d were sent", b.Window, sum.Documents(), len(b.Docs))
+	}
+	return sum, nil
+}
+
+// write sends documents until none is left without a verdict.
+func (w *Writer) write(ctx context.Context, docs []batch.Doc, v batch.Versioning) (Result, error) {
+	var sum Result
+	left, conflicts := docs, []batch.Doc(nil)
+	err := retry.Do(ctx, w.options.Patience, func(ctx context.Context) error {
+		o, err := w.attempt(ctx, left, v)
+		sum = sum.Add(o.result)
+		conflicts = append(conflicts, o.conflicts...)
+		left = o.busy
+		if err == nil && len(left) > 0 {
+			err = &busyError{index: w.options.Index, items: len(left)}
+		}
+		return err
+	})
+	if err != nil || len(conflicts) == 0 {
+		return sum, err
+	}
+	settled, err := w.settle(ctx, conflicts, v)
+	return sum.Add(settled), err
+}
+
+// outcome is what one attempt made of its documents.
+type outcome struct {
+	result    Result
+	conflicts []batch.Doc
+	// busy documents have no verdict yet.
+	busy []batch.Doc
+}
+
+func (o outcome) add(p outcome) outcome {
+	return outcome{result: o.result.Add(p.result), conflicts: append(o.conflicts, p.conflicts...), busy: append(o.busy, p.busy...)}
+}
+
+// attempt sends documents once; what is refused as a whole is halved.
+func (w *Writer) attempt(ctx context.Context, docs []batch.Doc, v batch.Versioning) (outcome, error) {
+	items, err := w.send(ctx, docs, v)
+	o := outcome{result: Result{Requests: 1}}
+	switch {
+	case err == nil:
+		judged, err := w.judge(ctx, docs, items)
+		return o.add(judged), err
+	case !cluster.TooLarge(err) && !cluster.BadRequest(err):
+		if retry.Retryable(err) {
+			o.result.Busy++
+		}
+		o.busy = docs
+		return o, err
+	case len(docs) == 1:
+		rejected, err := w.reject(ctx, docs[0], cluster.Reason(err))
+		return o.add(rejected), err
+	}
+	half := len(docs) / 2
+	for _, part := range [][]batch.Doc{docs[:half], docs[half:]} {
+		p, err := w.attempt(ctx, part, v)
+		o = o.add(p)
+		if err != nil && !retry.Retryable(err) {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+func (w *Writer) send(ctx context.Context, docs []batch.Doc, v batch.Versioning) ([]cluster.Item, error) {
+	body := w.bodies.get()
+	defer w.bodies.put(body)
+	for i := range docs {
+		if err := body.index(&docs[i], v); err != nil {
+			return nil, err
+		}
+	}
+	return w.target.Bulk(ctx, w.options.Index, w.options.Type, body.bytes(), len(docs))
+}
+
+// judge sorts documents by the target's verdicts.
+func (w *Writer) judge(ctx context.Context, docs []batch.Doc, items []cluster.Item) (outcome, error) {
+	var o outcome
+	for i, item := range items {
+		switch {
+		case item.Status >= 200 && item.Status < 300:
+			o.result.Applied++
+		case item.Status == http.StatusConflict:
+			o.conflicts = append(o.conflicts, docs[i])
+		case item.Status == http.StatusTooManyRequests || item.Status >= 500:
+			o.result.Busy++
+			o.busy = append(o.busy, docs[i])
+		case item.Status == http.StatusBadRequest || item.Status == http.StatusRequestEntityTooLarge:
+			r, err := w.reject(ctx, docs[i], item.Error.String())
+			if err != nil {
+				return o, err
+			}
+			o = o.add(r)
+		default:
+			return o, w.refused(docs[i], item)
+		}
+	}
+	return o, nil
+}
+
+func (w *Writer) reject(ctx context.Context, d batch.Doc, reason string) (outcome, error) {
+	if w.options.Reject == nil {
+		return outcome{}, &RejectedError{Index: w.options.Index, ID: string(d.ID), Reason: reason}
+	}
+	err := w.options.Reject(ctx, Rejection{Index: w.options.Index, Doc: d, Reason: reason})
+	if err != nil {
+		return outcome{}, fmt.Errorf("keep rejected document %s of index %s: %w", d.ID, w.options.Index, err)
+	}
+	return outcome{result: Result{Rejected: 1}}, nil
+}
+
+// refused is a verdict that concerns the index, not the document: a block, a
+// missing index, a missing privilege.
+func (w *Writer) refused(d batch.Doc, item cluster.Item) error {
+	e := &cluster.Error{Op: "write document " + string(d.ID), Index: w.options.Index, URL: "the target", Status: item.Status}
+	if item.Error != nil {
+		e.Type, e.Reason = item.Error.Type, item.Error.Reason
+	}
+	switch item.Status {
+	case http.StatusForbidden:
+		e.Hint = "lift the block on the target index, or free disk space there, then run again; it resumes"
+	case http.StatusNotFound:
+		e.Hint = "the target index is gone: esferry checkpoint reset " + w.options.SourceIndex + ", then run again"
+	}
+	return e
+}
+
+// busyError says that the target had no room for some items.
+type busyError struct {
+	index string
+	items int
+}
+
+// Error names index and count.
+func (e *busyError) Error() string {
+	return fmt.Sprintf("index %s: the target was too busy for %d documents", e.index, e.items)
+}
+
+// Temporary makes the items be sent again.
+func (e *busyError) Temporary() bool { return true }
+
+// split cuts documents into runs whose bodies stay within most bytes; a
+// document larger than that goes alone.
+func split(docs []batch.Doc, most int) [][]batch.Doc {
+	var out [][]batch.Doc
+	start, held := 0, 0
+	for i := range docs {
+		n := docs[i].Size() + overhead
+		if i > start && held+n > most {
+			out = append(out, docs[start:i])
+			start, held = i, 0
+		}
+		held += n
+	}
+	if start < len(docs) {
+		out = append(out, docs[start:])
+	}
+	return out
+}
+
+// settlePatience bounds the wait for the target to forget a deleted version:
+// its clock for that ticks every 200 ms.
+const settlePatience = 30 * time.Second

@@ -1,0 +1,281 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"sync/atomic"
+	"time"
+
+	"esferry/internal/batch"
+	"esferry/internal/cluster"
+	"esferry/internal/retry"
+	"esferry/internal/shard"
+)
+
+const (
+	// maxPageDocs is the engines' own bound (index.max_result_window).
+	maxPageDocs = 10000
+	// firstDocBytes guesses a document's size before the first page: low guesses
+	// make giant pages, high ones cost a few requests.
+	firstDocBytes = 16 << 10
+	// oversize is how many times over its bytes a first page may be before the
+	// window is opened again with smaller pages.
+	oversize = 4
+	// closePatience bounds the freeing of a scroll; it expires by itself anyway.
+	closePatience = 10 * time.Second
+)
+
+// ErrNoSource says that an index does not keep _source, so that nothing can be
+// read from it; reading again cannot help.
+var ErrNoSource = errors.New("the document has no _source")
+
+// Source is what a reader asks of an engine.
+type Source interface {
+	OpenScroll(ctx context.Context, s cluster.Scan) (cluster.Page, error)
+	NextPage(ctx context.Context, w shard.Window, id string, alive time.Duration) (cluster.Page, error)
+	CloseScroll(ctx context.Context, id string) error
+}
+
+// Options of a Reader.
+type Options struct {
+	// PageBytes is the size pages aim at; 8 MiB when zero.
+	PageBytes int64
+	// PageDocs fixes the documents of a page; 0 adapts it to PageBytes.
+	PageDocs int
+	// KeepAlive of a scroll, renewed by each page; 5 min when zero: it must
+	// outlive the slowest write.
+	KeepAlive time.Duration
+	// Query restricts the documents; may be empty.
+	Query json.RawMessage
+	// IDsOnly leaves _source out.
+	IDsOnly bool
+}
+
+// Reader reads windows of one index. Safe for concurrent use.
+type Reader struct {
+	source  Source
+	budget  *batch.Budget
+	options Options
+	// docBytes is what documents weighed lately; it sizes the next window's pages.
+	docBytes atomic.Int64
+}
+
+// NewReader gives a reader of an engine's documents whose pages share the
+// budget with every other reader's.
+func NewReader(source Source, budget *batch.Budget, o Options) *Reader {
+	if o.PageBytes == 0 {
+		o.PageBytes = 8 << 20
+	}
+	if o.KeepAlive == 0 {
+		o.KeepAlive = 5 * time.Minute
+	}
+	r := &Reader{source: source, budget: budget, options: o}
+	r.docBytes.Store(firstDocBytes)
+	if o.IDsOnly {
+		r.docBytes.Store(64)
+	}
+	return r
+}
+
+// InterruptedError says that a window was not read to its end. What it gave
+// before stays valid; the window must be read again as a whole.
+type InterruptedError struct {
+	Window shard.Window
+	Err    error
+	again  bool
+}
+
+// Error names the window.
+func (e *InterruptedError) Error() string { return fmt.Sprintf("read %s: %s", e.Window, e.Err) }
+
+// Unwrap gives the cause.
+func (e *InterruptedError) Unwrap() error { return e.Err }
+
+// Temporary reports whether the window may succeed when it is read again.
+func (e *InterruptedError) Temporary() bool { return e.again }
+
+// Read gives the window's documents in batches, from the primary at p. The
+// consumer owns each batch and releases it. The sequence ends after the first
+// error, an *InterruptedError unless ctx ended.
+func (r *Reader) Read(ctx context.Context, p shard.Position, w shard.Window) iter.Seq2[*batch.Batch, error] {
+	return func(yield func(*batch.Batch, error) bool) {
+		s := &scroll{reader: r, position: p, window: w, size: r.pageDocs()}
+		defer s.close(ctx)
+		for {
+			b, err := s.next(ctx)
+			if err != nil {
+				yield(nil, s.interrupted(ctx, err))
+				return
+			}
+			if b == nil || !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (r *Reader) pageDocs() int {
+	if r.options.PageDocs > 0 {
+		return min(r.options.PageDocs, maxPageDocs)
+	}
+	return int(min(max(1, r.options.PageBytes/max(1, r.docBytes.Load())), maxPageDocs))
+}
+
+// weigh notes what the documents of a page weighed, leaning to the heavier: one
+// page too small costs a request, one too large costs the memory bound.
+func (r *Reader) weigh(bytes int64, docs int) {
+	if docs == 0 {
+		return
+	}
+	now, before := bytes/int64(docs)+1, r.docBytes.Load()
+	if now < before {
+		now = (3*before + now) / 4
+	}
+	r.docBytes.Store(now)
+}
+
+// scroll is one window being read, by one goroutine.
+type scroll struct {
+	reader   *Reader
+	position shard.Position
+	window   shard.Window
+	size     int
+	id       string
+	seen     int64
+	total    int64
+}
+
+// next gives the next batch, or nil at the window's end.
+func (s *scroll) next(ctx context.Context) (*batch.Batch, error) {
+	first := s.id == ""
+	if !first && s.seen == s.total {
+		return nil, nil
+	}
+	wire, err := s.fetch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	page, release, err := s.receive(ctx, wire)
+	if err != nil {
+		return nil, err
+	}
+	if page.ScrollID != "" {
+		s.id = page.ScrollID
+	}
+	if first {
+		s.total = page.Total
+	}
+	s.seen += int64(len(page.Docs))
+	if err := s.judge(page); err != nil {
+		release()
+		return nil, err
+	}
+	if len(page.Docs) == 0 {
+		release()
+		return nil, nil
+	}
+	return batch.New(s.window, page.Docs, release), nil
+}
+
+// fetch asks for a page. A first page far over its bytes is given up unread,
+// and the window opened again with smaller pages.
+func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
+	o := s.reader.options
+	if s.id != "" {
+		return s.reader.source.NextPage(ctx, s.window, s.id, o.KeepAlive)
+	}
+	for {
+		page, err := s.reader.source.OpenScroll(ctx, cluster.Scan{
+			Position: s.position, Window: s.window, Query: o.Query, Size: s.size, KeepAlive: o.KeepAlive, IDsOnly: o.IDsOnly,
+		})
+		if err != nil || page.Length <= oversize*o.PageBytes || s.size == 1 || o.PageDocs > 0 {
+			return page, err
+		}
+		_ = page.Body.Close() // nothing of it is wanted; its scroll expires by itself
+		s.reader.weigh(page.Length, s.size)
+		s.size = s.reader.pageDocs()
+	}
+}
+
+// receive waits for room, then reads and cuts a page. The release function
+// gives the room back.
+func (s *scroll) receive(ctx context.Context, wire cluster.Page) (*Page, func(), error) {
+	defer wire.Body.Close()
+	length := wire.Length
+	if length < 0 {
+		length = s.reader.options.PageBytes
+	}
+	release, err := s.reader.budget.Acquire(ctx, length)
+	if err != nil {
+		return nil, nil, err
+	}
+	buf, err := read(wire)
+	if err == nil {
+		var page *Page
+		if page, err = Cut(buf); err == nil {
+			s.reader.weigh(int64(len(buf)), len(page.Docs))
+			return page, release, nil
+		}
+	}
+	release()
+	return nil, nil, err
+}
+
+func read(wire cluster.Page) ([]byte, error) {
+	if wire.Length < 0 {
+		return io.ReadAll(wire.Body)
+	}
+	buf := make([]byte, wire.Length)
+	if _, err := io.ReadFull(wire.Body, buf); err != nil {
+		return nil, fmt.Errorf("read a page of %d bytes: %w", wire.Length, err)
+	}
+	return buf, nil
+}
+
+// judge refuses a page that does not cover what was asked.
+func (s *scroll) judge(p *Page) error {
+	if err := p.Whole(); err != nil {
+		return err
+	}
+	if s.total < 0 {
+		return errors.New("the first page announces no total")
+	}
+	if s.seen > s.total || len(p.Docs) == 0 && s.seen < s.total {
+		return fmt.Errorf("%d documents came where %d were announced", s.seen, s.total)
+	}
+	if s.reader.options.IDsOnly {
+		return nil
+	}
+	for i := range p.Docs {
+		if p.Docs[i].Source == nil {
+			return fmt.Errorf("document %s: %w", p.Docs[i].ID, ErrNoSource)
+		}
+	}
+	return nil
+}
+
+// interrupted wraps what ended the window early.
+func (s *scroll) interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("read %s: %w", s.window, ctx.Err())
+	}
+	// Without an engine's refusal it was the wire, a partial answer or a torn
+	// page, and a lost scroll context is a 404: all may pass when read again.
+	var refused *cluster.Error
+	again := !errors.As(err, &refused) && !errors.Is(err, ErrNoSource) || refused != nil && refused.Status < 400 || retry.Retryable(err) || cluster.NotFound(err) && s.id != ""
+	return &InterruptedError{Window: s.window, Err: err, again: again}
+}
+
+// close frees the scroll on the engine, also when ctx has ended.
+func (s *scroll) close(ctx context.Context) {
+	if s.id == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
+	defer cancel()
+	_ = s.reader.source.CloseScroll(ctx, s.id) // it expires by itself after the keep-alive
+}
