@@ -43,12 +43,14 @@ func Cut(buf []byte) (*Page, error) {
 }
 
 // Whole reports what makes the page a partial answer: a shard that failed or
-// did not answer, a time-out, a count of shards other than one.
+// did not answer, a time-out, a count of shards other than one. That a page
+// after the first was terminated early is no fault: Elasticsearch 7 ends each
+// such page of an unsorted scroll so, once it is full (seen on 7.10).
 func (p *Page) Whole() error {
 	switch {
 	case p.failure != nil:
 		return fmt.Errorf("the page is an error: %.200s", p.failure)
-	case p.timedOut || p.terminatedEarly:
+	case p.timedOut:
 		return errors.New("the search ended before it had seen everything")
 	case p.shards.failed > 0:
 		return fmt.Errorf("%d shards failed: %.200s", p.shards.failed, p.failures)

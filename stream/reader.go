@@ -170,6 +170,10 @@ func (s *scroll) next(ctx context.Context) (*batch.Batch, error) {
 		s.total = page.Total
 	}
 	s.seen += int64(len(page.Docs))
+	if first && page.terminatedEarly {
+		release()
+		return nil, errors.New("the search was terminated early on its first page")
+	}
 	if err := s.judge(page); err != nil {
 		release()
 		return nil, err

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"esferry/internal/config"
+	"esferry/internal/ferry"
+)
+
+func (inv *invocation) checkpointCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "checkpoint",
+		Short: "Read and reset the state of this ferry",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(inv.checkpointShowCommand(), inv.checkpointResetCommand())
+	return cmd
+}
+
+func (inv *invocation) checkpointShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show [INDEX]",
+		Short:   "Print the checkpoint of an index, or of all, as JSON",
+		Example: "  esferry checkpoint show users -c ferry.yaml",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := config.Load(inv.config)
+			if err != nil {
+				return fmt.Errorf("read the configuration: %w", err)
+			}
+			s, err := readStatus(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				at := slices.IndexFunc(s.Indices, func(r ferry.IndexRecord) bool { return r.Index == args[0] })
+				if at < 0 {
+					return fmt.Errorf("ferry %s holds no checkpoint of index %s", c.Name, args[0])
+				}
+				s.Indices = s.Indices[at : at+1]
+			}
+			out := json.NewEncoder(inv.stdout)
+			out.SetIndent("", "  ")
+			if err := out.Encode(s.Indices); err != nil {
+				return fmt.Errorf("write the result: %w", err)
+			}
+			return nil
+		},
+	}
+}
+
+func (inv *invocation) checkpointResetCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:     "reset INDEX",
+		Short:   "Forget how far an index is carried, so that it is carried anew",
+		Example: "  esferry checkpoint reset users -c ferry.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !yes {
+				if err := inv.confirm(cmd, fmt.Sprintf("forget how far index %s is carried?", args[0])); err != nil {
+					return err
+				}
+			}
+			return inv.withSession(cmd.Context(), func(ctx context.Context, s *session) error { return s.ferry.Forget(ctx, args[0]) })
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+// confirm asks, and takes anything but yes for no.
+func (inv *invocation) confirm(cmd *cobra.Command, question string) error {
+	if _, err := fmt.Fprintf(inv.stderr, "%s [y/N] ", plain(question)); err != nil {
+		return fmt.Errorf("ask: %w", err)
+	}
+	answer, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+	if err == nil && strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y") {
+		return nil
+	}
+	return &usageError{err: errors.New("nothing was changed"), hint: "answer y, or give --yes"}
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"esferry/internal/cluster"
+	"esferry/internal/config"
+)
+
+// authorization gives what adds a cluster's credentials to a request.
+func authorization(ctx context.Context, a config.Auth) (func(*http.Request) error, error) {
+	switch {
+	case a.Basic != nil:
+		return cluster.Basic(a.Basic.Username, a.Basic.Password.Reveal()), nil
+	case !a.APIKey.IsZero():
+		return cluster.Token("ApiKey " + a.APIKey.Reveal()), nil
+	case !a.Bearer.IsZero():
+		return cluster.Token("Bearer " + a.Bearer.Reveal()), nil
+	case a.SigV4 != nil:
+		provider, err := awsCredentials(ctx, a.SigV4.Region, a.SigV4.RoleARN, a.SigV4.Keys)
+		if err != nil {
+			return nil, err
+		}
+		return cluster.SigV4(a.SigV4.Region, a.SigV4.Service, provider), nil
+	default:
+		return nil, nil
+	}
+}
+
+// awsCredentials gives static keys, or those of the default chain, and with
+// either assumes a role where one is named. They renew themselves.
+func awsCredentials(ctx context.Context, region, role string, k config.Keys) (aws.CredentialsProvider, error) {
+	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithRegion(region)}
+	if !k.AccessKeyID.IsZero() {
+		options = append(options, awsconfig.WithCredentialsProvider(
+			credentials.NewStaticCredentialsProvider(k.AccessKeyID.Reveal(), k.SecretAccessKey.Reveal(), k.SessionToken.Reveal())))
+	}
+	loaded, err := awsconfig.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+	if role == "" {
+		return loaded.Credentials, nil
+	}
+	return aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(loaded), role)), nil
+}

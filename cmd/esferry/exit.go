@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"esferry/checkpoint"
+	"esferry/internal/config"
+	"esferry/internal/ferry"
+	"esferry/internal/group"
+)
+
+// The exit codes; scripts rely on them.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitDifference  = 3
+	exitRejected    = 4
+	exitHeld        = 11
+	exitInterrupted = 130
+)
+
+// errRejected ends a command that is done, but for documents that the target
+// refused and that are kept.
+var errRejected = errors.New("done, with documents rejected by the target")
+
+// usageError is a wrong command line.
+type usageError struct {
+	err  error
+	hint string
+}
+
+// Error gives the cause.
+func (e *usageError) Error() string { return e.err.Error() }
+
+// Unwrap gives the cause.
+func (e *usageError) Unwrap() error { return e.err }
+
+// NextStep is printed on a line of its own.
+func (e *usageError) NextStep() string { return e.hint }
+
+// codeOf is the one place where an error becomes an exit code.
+func codeOf(ctx context.Context, err error) int {
+	var (
+		usage    *usageError
+		settings *config.Error
+		held     *checkpoint.HeldError
+		obstacle *ferry.ObstacleError
+	)
+	switch {
+	case err == nil:
+		return exitDone
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.As(err, &usage), errors.As(err, &settings), errors.As(err, &obstacle) && obstacle.Usage():
+		return exitUsage
+	case errors.As(err, &held):
+		return exitHeld
+	case errors.Is(err, ferry.ErrDifference):
+		return exitDifference
+	case errors.Is(err, errRejected):
+		return exitRejected
+	default:
+		return exitFailed
+	}
+}
+
+// exit prints the error, in one sentence with the next step, and gives the code.
+func (inv *invocation) exit(ctx context.Context, err error) int {
+	code := codeOf(ctx, err)
+	if err == nil {
+		return code
+	}
+	message, hint := plain(err.Error()), plain(hintOf(err))
+	if code == exitInterrupted {
+		message, hint = "interrupted", "run the same command again; it resumes"
+	}
+	if inv.json {
+		line := map[string]any{"type": "error", "code": code, "message": message, "hint": hint}
+		_ = json.NewEncoder(inv.stderr).Encode(line) // there is nobody left to tell
+	} else {
+		_, _ = fmt.Fprintf(inv.stderr, "esferry: %s\n", message)
+		if hint != "" {
+			_, _ = fmt.Fprintf(inv.stderr, "  next: %s\n", hint)
+		}
+	}
+	var panicked *group.PanicError
+	if errors.As(err, &panicked) {
+		_, _ = fmt.Fprintf(inv.stderr, "%s\n", panicked.Stack)
+	}
+	return code
+}
+
+func hintOf(err error) string {
+	var h interface {
+		error
+		NextStep() string
+	}
+	if errors.As(err, &h) {
+		return h.NextStep()
+	}
+	return ""
+}
+
+// plain takes control bytes out of text that may be foreign, and joins the
+// lines of joined errors.
+func plain(s string) string {
+	s = strings.ReplaceAll(s, "\n", "; ")
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"esferry/internal/ferry"
+	"esferry/internal/retry"
+)
+
+func (inv *invocation) planCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "plan",
+		Short:   "Tell how each index would travel, why, and what stands in the way",
+		Long:    "plan asks both clusters and changes nothing. It exits with 1 when something stands in the way.",
+		Example: "  esferry plan -c ferry.yaml\n  esferry plan -c ferry.yaml --json | jq '.indices[] | {index, path, reason}'",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return inv.withSession(cmd.Context(), func(ctx context.Context, s *session) error {
+				p, err := s.ferry.Plan(ctx)
+				if err != nil {
+					return err
+				}
+				if err := inv.showPlan(p); err != nil {
+					return err
+				}
+				return obstacles(p)
+			})
+		},
+	}
+}
+
+func obstacles(p ferry.Plan) error {
+	if len(p.Obstacles) == 0 {
+		return nil
+	}
+	return &ferry.ObstacleError{Obstacles: p.Obstacles}
+}
+
+func (inv *invocation) runCommand() *cobra.Command {
+	var cutover, dryRun bool
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Carry everything: plan, baseline, rounds, and with --cutover to the end",
+		Long: `run plans, carries the baseline of every index by its path, catches up while
+writers go on, and carries templates and deletes. With --cutover it then holds
+the writers back, carries what is left, verifies, and switches the aliases.
+Killed at any point, the same command goes on.`,
+		Example: "  esferry run -c ferry.yaml\n  esferry run -c ferry.yaml --cutover",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+				p, err := f.Plan(ctx)
+				if err != nil {
+					return err
+				}
+				if dryRun {
+					if err := inv.showPlan(p); err != nil {
+						return err
+					}
+					return obstacles(p)
+				}
+				return inv.summarize(f, inv.travel(ctx, f, p, cutover))
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&cutover, "cutover", false, "go on to the end: freeze, last round, verify, switch")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the plan and change nothing")
+	return cmd
+}
+
+// travel is the whole journey.
+func (inv *invocation) travel(ctx context.Context, f *ferry.Ferry, p ferry.Plan, cutover bool) error {
+	if err := f.Carry(ctx, p); err != nil {
+		return err
+	}
+	if err := f.Metadata(ctx); err != nil {
+		return err
+	}
+	if !cutover {
+		return f.Sync(ctx)
+	}
+	_, err := f.Cutover(ctx)
+	return err
+}
+
+func (inv *invocation) baselineCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "baseline",
+		Short:   "Carry each planned index once, by its path, and catch up",
+		Example: "  esferry baseline -c ferry.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+				p, err := f.Plan(ctx)
+				if err != nil {
+					return err
+				}
+				return inv.summarize(f, f.Carry(ctx, p))
+			})
+		},
+	}
+}
+
+func (inv *invocation) syncCommand() *cobra.Command {
+	var follow bool
+	var interval time.Duration
+	cmd := &cobra.Command{
+		Use:   "sync",
+		Short: "Carry what changed, deletes included, and count both sides",
+		Long: `sync makes one round of every index that is carried, looks up its deletes and
+counts both sides. It is made for nightly jobs: silent differences exit with 3.`,
+		Example: "  esferry sync -c ferry.yaml\n  esferry sync -c ferry.yaml --follow --interval 30s",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+				err := f.Sync(ctx)
+				for follow && err == nil {
+					if err = retry.Sleep(ctx, interval); err == nil {
+						err = f.Sync(ctx)
+					}
+				}
+				return inv.summarize(f, err)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&follow, "follow", false, "go on until stopped")
+	cmd.Flags().DurationVar(&interval, "interval", 10*time.Second, "with --follow, the pause between two rounds")
+	return cmd
+}
+
+func (inv *invocation) verifyCommand() *cobra.Command {
+	var level string
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Compare both sides",
+		Long: `verify compares live documents by _count on both sides, index by index. A
+difference exits with 3; while the source takes writes the answer is "moving".`,
+		Example: "  esferry verify -c ferry.yaml --level counts",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if level != "counts" {
+				return &usageError{err: fmt.Errorf("--level %s is not available in this version", level), hint: "use --level counts"}
+			}
+			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+				return inv.summarize(f, f.Verify(ctx))
+			})
+		},
+	}
+	cmd.Flags().StringVar(&level, "level", "counts", "what is compared: counts")
+	return cmd
+}
+
+func (inv *invocation) cutoverCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "cutover",
+		Short:   "Hold writers back, carry what is left, verify and switch",
+		Example: "  esferry cutover -c ferry.yaml\n  esferry cutover abort -c ferry.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+				_, err := f.Cutover(ctx)
+				return inv.summarize(f, err)
+			})
+		},
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "abort",
+		Short: "Lift the freeze of a cutover that did not switch",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error { return f.Abort(ctx) })
+		},
+	})
+	return cmd
+}
+
+// selection is what --query, --since and --until ask for.
+type selection struct {
+	query, field, since, until string
+}
+
+// json gives the query, nil for everything.
+func (s selection) json() (json.RawMessage, error) {
+	var clauses []any
+	if s.query != "" {
+		if !json.Valid([]byte(s.query)) {
+			return nil, &usageError{err: fmt.Errorf("--query is not JSON"), hint: `give a query such as {"term":{"user":"x"}}`}
+		}
+		clauses = append(clauses, json.RawMessage(s.query))
+	}
+	if s.since != "" || s.until != "" {
+		bounds := map[string]string{}
+		if s.since != "" {
+			bounds["gte"] = s.since
+		}
+		if s.until != "" {
+			bounds["lt"] = s.until
+		}
+		clauses = append(clauses, map[string]any{"range": map[string]any{s.field: bounds}})
+	}
+	if len(clauses) == 0 {
+		return nil, nil
+	}
+	query, err := json.Marshal(map[string]any{"bool": map[string]any{"filter": clauses}})
+	if err != nil {
+		return nil, fmt.Errorf("build the query: %w", err)
+	}
+	return query, nil
+}
+
+func (inv *invocation) backfillCommand() *cobra.Command {
+	var s selection
+	cmd := &cobra.Command{
+		Use:   "backfill INDEX...",
+		Short: "Carry one index by scroll and bulk, whole or by a query",
+		Long: `backfill carries the documents that an index holds now, whole or those that a
+query selects, without deletes. It resumes where it stopped.`,
+		Example: "  esferry backfill users -c ferry.yaml\n  esferry backfill logs-2026.11 --since 2026-11-01 --until 2026-11-15 -c ferry.yaml",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, indices []string) error {
+			query, err := s.json()
+			if err != nil {
+				return err
+			}
+			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+				var done []ferry.Backfill
+				for _, name := range indices {
+					b, err := f.Backfill(ctx, name, query)
+					if err != nil {
+						return err
+					}
+					done = append(done, b)
+				}
+				return inv.showBackfills(done)
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&s.query, "query", "", "carry only documents that match this query (JSON)")
+	flags.StringVar(&s.field, "field", "@timestamp", "the time field of --since and --until")
+	flags.StringVar(&s.since, "since", "", "carry only documents at or after this time")
+	flags.StringVar(&s.until, "until", "", "carry only documents before this time")
+	return cmd
+}

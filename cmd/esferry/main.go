@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"esferry/internal/group"
+)
+
+func main() {
+	// The first signal ends the context; a second one ends the process at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run executes one command line and gives its exit code. A panic is a failure,
+// not the exit code 2 that Go would give it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
+	inv := &invocation{stdout: stdout, stderr: stderr}
+	err := execute(ctx, inv, args)
+	return inv.exit(ctx, err)
+}
+
+func execute(ctx context.Context, inv *invocation, args []string) (err error) {
+	defer group.Recover("esferry", &err)
+	root := inv.root()
+	root.SetArgs(args)
+	root.SetOut(inv.stdout)
+	root.SetErr(inv.stderr)
+	if err := fromEnvironment(root); err != nil {
+		return err
+	}
+	return root.ExecuteContext(ctx)
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"esferry/internal/report"
+)
+
+// environmentPrefix begins the name of each flag's twin.
+const environmentPrefix = "ESFERRY_"
+
+// invocation is one command line being executed.
+type invocation struct {
+	stdout, stderr io.Writer
+	config         string
+	logFormat      string
+	json, verbose  bool
+	lines          *report.JSON
+}
+
+func (inv *invocation) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "esferry",
+		Short: "Move live search indices between Elasticsearch and OpenSearch clusters",
+		Long: `esferry moves live search indices between Elasticsearch and OpenSearch clusters,
+with seconds of downtime, and proves that both sides are equal.
+
+Every command resumes by default where it stopped: kill it, and run it again.`,
+		Example: `  esferry plan -c ferry.yaml
+  esferry run -c ferry.yaml --cutover`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&inv.config, "config", "c", "ferry.yaml", "the ferry's configuration")
+	flags.BoolVar(&inv.json, "json", false, "print JSON: one document, or one line for each event")
+	flags.StringVar(&inv.logFormat, "log-format", "text", "how logs are written to stderr: text or json")
+	flags.BoolVarP(&inv.verbose, "verbose", "v", false, "log more")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{err: err, hint: cmd.CommandPath() + " --help lists the flags"}
+	})
+	root.AddCommand(
+		inv.planCommand(), inv.runCommand(), inv.baselineCommand(), inv.syncCommand(), inv.backfillCommand(),
+		inv.verifyCommand(), inv.cutoverCommand(), inv.statusCommand(), inv.checkpointCommand(),
+	)
+	for _, cmd := range root.Commands() {
+		usageErrors(cmd)
+	}
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return &usageError{err: fmt.Errorf("there is no command %q", args[0]), hint: "esferry --help lists the commands"}
+		}
+		return cmd.Help()
+	}
+	root.Args = cobra.ArbitraryArgs
+	return root
+}
+
+// usageErrors makes wrong arguments of a command, and of those below it, the
+// usage errors that they are.
+func usageErrors(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return &usageError{err: err, hint: cmd.CommandPath() + " --help tells what it wants"}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		usageErrors(sub)
+	}
+}
+
+// fromEnvironment gives each flag the value of its twin ESFERRY_NAME, which the
+// command line then overrides.
+func fromEnvironment(root *cobra.Command) error {
+	var faults []error
+	visit := func(f *pflag.Flag) {
+		name := environmentPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := os.LookupEnv(name)
+		if !ok || f.Name == "help" {
+			return
+		}
+		if err := f.Value.Set(value); err != nil {
+			faults = append(faults, &usageError{err: fmt.Errorf("the environment's %s is not what --%s wants", name, f.Name), hint: "correct or unset " + name})
+		}
+	}
+	root.PersistentFlags().VisitAll(visit)
+	for _, cmd := range root.Commands() {
+		cmd.Flags().VisitAll(visit)
+	}
+	return errors.Join(faults...)
+}
+
+// logger writes to stderr, for people or for machines.
+func (inv *invocation) logger() (*slog.Logger, error) {
+	level := slog.LevelWarn
+	if inv.verbose {
+		level = slog.LevelDebug
+	}
+	switch inv.logFormat {
+	case "text":
+		return slog.New(tint.NewTextHandler(inv.stderr, &tint.Options{Level: level, NoColor: true})), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(inv.stderr, &slog.HandlerOptions{Level: level})), nil
+	default:
+		return nil, &usageError{err: fmt.Errorf("--log-format %s is neither text nor json", inv.logFormat)}
+	}
+}
+
+// observer tells events: JSON lines to stdout, or plain lines to stderr.
+func (inv *invocation) observer() report.Observer {
+	if inv.json {
+		inv.lines = report.NewJSON(inv.stdout)
+		return inv.lines
+	}
+	return report.NewLines(inv.stderr)
+}
+
+// print writes a command's result as JSON, in line with its events.
+func (inv *invocation) print(v any) error {
+	if inv.lines != nil {
+		return inv.lines.Print(v)
+	}
+	if err := json.NewEncoder(inv.stdout).Encode(v); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"esferry/checkpoint"
+	"esferry/checkpoint/boltstore"
+	"esferry/internal/cluster"
+	"esferry/internal/config"
+	"esferry/internal/control"
+	"esferry/internal/ferry"
+	"esferry/internal/group"
+	"esferry/sink"
+	"esferry/snapshotpath"
+)
+
+// session is an open ferry: both clusters probed, the store held.
+type session struct {
+	config         *config.Config
+	source, target *cluster.Cluster
+	store          checkpoint.Store
+	ferry          *ferry.Ferry
+}
+
+// withFerry opens a ferry, serves its control socket while fn works with it,
+// and closes everything.
+func (inv *invocation) withFerry(ctx context.Context, fn func(ctx context.Context, f *ferry.Ferry) error) error {
+	return inv.withSession(ctx, func(ctx context.Context, s *session) error {
+		serving, stop := context.WithCancel(ctx)
+		g, _ := group.New(serving)
+		g.Go("control socket", func(ctx context.Context) error {
+			return control.Serve(ctx, s.config.Checkpoint.Path, status{ferry: s.ferry})
+		})
+		var result error
+		g.Go("command", func(ctx context.Context) error {
+			defer stop()
+			result = fn(ctx, s.ferry)
+			return result
+		})
+		err := g.Wait()
+		if result != nil || errors.Is(err, context.Canceled) && ctx.Err() == nil {
+			// The socket ends with the command; only the command's end counts.
+			return result
+		}
+		return err
+	})
+}
+
+// withSession opens everything a ferry needs, once, and closes it.
+func (inv *invocation) withSession(ctx context.Context, fn func(ctx context.Context, s *session) error) (err error) {
+	c, err := config.Load(inv.config)
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	if err := available(c); err != nil {
+		return err
+	}
+	s := &session{config: c}
+	if s.source, s.target, err = connect(ctx, c); err != nil {
+		return err
+	}
+	defer s.source.Close()
+	defer s.target.Close()
+	store, err := boltstore.Open(ctx, c.Checkpoint.Path)
+	if err != nil {
+		return fmt.Errorf("open the checkpoint store: %w", err)
+	}
+	defer func() {
+		if closed := store.Close(); err == nil && closed != nil {
+			err = fmt.Errorf("close the checkpoint store: %w", closed)
+		}
+	}()
+	s.store = store
+	lease, err := acquire(ctx, store)
+	if err != nil {
+		return err
+	}
+	options, err := inv.options(ctx, c)
+	if err != nil {
+		return err
+	}
+	if s.ferry, err = ferry.Open(ctx, s.source, s.target, store, lease, options); err != nil {
+		return err
+	}
+	return fn(ctx, s)
+}
+
+func acquire(ctx context.Context, store checkpoint.Store) (checkpoint.Lease, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	lease, err := store.Acquire(ctx, checkpoint.Holder{Host: host, PID: os.Getpid(), Since: time.Now().UTC()})
+	if err != nil {
+		return lease, fmt.Errorf("take hold of the ferry: %w", err)
+	}
+	return lease, nil
+}
+
+// connect reaches both clusters; the first that does not answer is the error.
+func connect(ctx context.Context, c *config.Config) (source, target *cluster.Cluster, err error) {
+	if source, err = reach(ctx, "source", c.Source); err != nil {
+		return nil, nil, err
+	}
+	if target, err = reach(ctx, "target", c.Target); err != nil {
+		source.Close()
+		return nil, nil, err
+	}
+	return source, target, nil
+}
+
+func reach(ctx context.Context, side string, e config.Endpoint) (*cluster.Cluster, error) {
+	authorize, err := authorization(ctx, e.Auth)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", side, err)
+	}
+	c, err := cluster.Dial(cluster.Options{
+		URLs: e.URLs, Authorize: authorize, CAFile: e.TLS.CAFile, CertFile: e.TLS.CertFile, KeyFile: e.TLS.KeyFile,
+		InsecureSkipVerify: e.TLS.InsecureSkipVerify,
+	})
+	if err != nil {
+		return nil, &usageError{err: fmt.Errorf("%s: %w", side, err)}
+	}
+	if _, err := c.Probe(ctx); err != nil {
+		c.Close()
+		return nil, fmt.Errorf("%s: %w", side, err)
+	}
+	return c, nil
+}
+
+// available refuses what the configuration may say and this version cannot do
+// yet: better a refusal than a setting that does nothing.
+func available(c *config.Config) error {
+	refuse := func(key, instead string) error {
+		return &usageError{err: fmt.Errorf("%s is not available in this version", key), hint: instead}
+	}
+	switch {
+	case c.Checkpoint.Store != config.StoreEmbedded:
+		return refuse("checkpoint.store: "+string(c.Checkpoint.Store), "use checkpoint.store: embedded")
+	case c.Stream.Rate != config.Rate{}:
+		return refuse("stream.rate", "leave it out; stream.readers and stream.writers bound the load")
+	case c.Snapshot != nil && c.Snapshot.OnExisting != config.OnExistingError:
+		return refuse("snapshot.on_existing: "+string(c.Snapshot.OnExisting), "delete the index on the target, or rename it under indices.rename")
+	default:
+		return nil
+	}
+}
+
+func (inv *invocation) options(ctx context.Context, c *config.Config) (ferry.Options, error) {
+	o := ferry.Options{
+		Name: c.Name, Select: &c.Indices, Observer: inv.observer(),
+		IgnoreDeletes: c.Deletes == config.DeletesIgnore, MaxDelete: float64(c.MaxDelete) / 100,
+		Stream: ferry.StreamOptions{
+			Readers: c.Stream.Readers.Or(2), Writers: c.Stream.Writers.Or(2), Indices: 4,
+			PageBytes: int64(c.Stream.Page.Bytes), BulkBytes: int64(c.Stream.Bulk.Bytes), PageDocs: c.Stream.Page.Docs.Or(0),
+			Memory: int64(c.Stream.Memory),
+		},
+		Cutover: ferry.CutoverOptions{
+			Freeze: string(c.Cutover.Freeze), MaxLag: c.Cutover.MaxLag, MaxFreeze: time.Duration(c.Cutover.MaxFreeze),
+			Aliases: c.Cutover.Aliases, Hook: inv.hooks(c.Name, c.Cutover.Hooks),
+		},
+	}
+	if c.Stream.OnReject == config.OnRejectDeadLetter {
+		o.Reject = sink.NewDeadLetters(c.Checkpoint.Path + ".deadletters.ndjson").Reject
+	}
+	if c.Snapshot == nil {
+		return o, nil
+	}
+	o.Snapshot = &ferry.SnapshotOptions{
+		Source:   snapshotpath.Repository{Name: c.Snapshot.Repository, Type: c.Snapshot.Source.Type, Settings: c.Snapshot.Source.Settings.Plain()},
+		Target:   snapshotpath.Repository{Name: c.Snapshot.Repository, Type: c.Snapshot.Target.Type, Settings: c.Snapshot.Target.Settings.Plain(), ReadOnly: true},
+		Replicas: c.Snapshot.Restore.NumberOfReplicas, Refresh: c.Snapshot.Restore.RefreshInterval,
+	}
+	if c.Snapshot.Copy == nil {
+		return o, nil
+	}
+	var err error
+	o.Snapshot.Copy, err = copier(ctx, *c.Snapshot.Copy)
+	return o, err
+}
+
+// hookPatience bounds a hook: writers wait for it.
+const hookPatience = time.Minute
+
+// hooks runs the operator's commands, without a shell, their output going to
+// stderr. A hook that fails fails the step it belongs to.
+func (inv *invocation) hooks(name string, h config.Hooks) func(ctx context.Context, event string) error {
+	commands := map[string][]string{"frozen": h.Frozen, "switched": h.Switched, "aborted": h.Aborted}
+	return func(ctx context.Context, event string) error {
+		argv := commands[event]
+		if len(argv) == 0 {
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(ctx, hookPatience)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the operator's own command, from the operator's own file
+		cmd.Stdout, cmd.Stderr = inv.stderr, inv.stderr
+		cmd.Env = append(os.Environ(), environmentPrefix+"EVENT="+event, environmentPrefix+"NAME="+name)
+		cmd.WaitDelay = time.Second
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("run the hook for %q (%s): %w", event, argv[0], err)
+		}
+		return nil
+	}
+}

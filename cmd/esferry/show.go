@@ -1,0 +1,152 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"esferry/internal/ferry"
+	"esferry/internal/report"
+)
+
+// tableOf gives an empty table with these columns.
+func tableOf(columns ...any) table.Writer {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row(columns))
+	return t
+}
+
+func (inv *invocation) write(format string, args ...any) error {
+	if _, err := fmt.Fprintf(inv.stdout, format, args...); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}
+
+func (inv *invocation) showPlan(p ferry.Plan) error {
+	if inv.json {
+		return inv.print(struct {
+			Type string `json:"type"`
+			ferry.Plan
+		}{"plan", p})
+	}
+	if err := inv.write("from %s (%s)\nto   %s (%s)\n", p.Source.Name, p.Source, p.Target.Name, p.Target); err != nil {
+		return err
+	}
+	t := tableOf("index", "target", "path", "docs", "size", "shards", "about", "why")
+	for _, i := range p.Indices {
+		docs := "not counted"
+		if i.Docs >= 0 {
+			docs = fmt.Sprint(i.Docs)
+		}
+		t.AppendRow(table.Row{plain(i.Index), plain(i.Target), i.Path, docs, report.Size(i.Bytes), i.Shards, fmt.Sprintf("%.0f s", i.EstimatedSeconds), i.Reason})
+	}
+	if err := inv.write("%s\n", t.Render()); err != nil {
+		return err
+	}
+	for _, i := range p.Indices {
+		for _, n := range i.Notes {
+			if err := inv.write("note: index %s: %s %s: %s\n", plain(i.Index), n.Path, n.Level, n.Reason); err != nil {
+				return err
+			}
+		}
+	}
+	for _, o := range p.Obstacles {
+		if err := inv.write("obstacle: %s\n", plain(o.String())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// summary closes every long command.
+type summary struct {
+	Type    string               `json:"type"`
+	Equal   bool                 `json:"equal"`
+	Indices []ferry.IndexSummary `json:"indices"`
+	// FreezeSeconds and FreezeSteps are there once a cutover has switched.
+	FreezeSeconds *float64     `json:"freeze_seconds,omitempty"`
+	FreezeSteps   []ferry.Step `json:"freeze_steps,omitempty"`
+}
+
+// summarize prints what a command did and how the sides stand, also when it
+// failed with a difference, and gives the command's error.
+func (inv *invocation) summarize(f *ferry.Ferry, result error) error {
+	if result != nil && !errors.Is(result, ferry.ErrDifference) {
+		return result
+	}
+	s := summary{Type: "summary", Equal: true, Indices: f.Summary()}
+	rejected := int64(0)
+	for _, i := range s.Indices {
+		s.Equal = s.Equal && i.Equal
+		rejected += i.Rejected
+	}
+	if freeze := f.Freeze(); freeze != nil {
+		s.FreezeSeconds, s.FreezeSteps = &freeze.Seconds, freeze.Steps
+	}
+	if err := inv.showSummary(s); err != nil {
+		return err
+	}
+	if result == nil && rejected > 0 {
+		return fmt.Errorf("%w: %d", errRejected, rejected)
+	}
+	return result
+}
+
+func (inv *invocation) showSummary(s summary) error {
+	if inv.json {
+		return inv.print(s)
+	}
+	t := tableOf("index", "target", "path", "phase", "source docs", "target docs", "", "lag", "applied", "deleted")
+	for _, i := range s.Indices {
+		t.AppendRow(table.Row{plain(i.Index), plain(i.Target), i.Path, i.Phase, i.SourceDocs, i.TargetDocs, verdict(i), i.Lag, i.Applied, i.Deleted})
+	}
+	if err := inv.write("%s\n", t.Render()); err != nil {
+		return err
+	}
+	if s.FreezeSeconds == nil {
+		return nil
+	}
+	if err := inv.write("writers were held back for %.2f s:\n", *s.FreezeSeconds); err != nil {
+		return err
+	}
+	for _, step := range s.FreezeSteps {
+		if err := inv.write("  %-22s %6.2f s\n", step.Name, step.Seconds); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func verdict(i ferry.IndexSummary) string {
+	switch {
+	case i.Equal:
+		return "equal"
+	case i.Moving:
+		return "moving"
+	default:
+		return "DIFFERENT"
+	}
+}
+
+func (inv *invocation) showBackfills(done []ferry.Backfill) error {
+	rejected := int64(0)
+	t := tableOf("index", "target", "source docs", "target docs", "applied", "replayed")
+	for _, b := range done {
+		rejected += b.Written.Rejected
+		t.AppendRow(table.Row{plain(b.Index), plain(b.Target), b.Counts.Source, b.Counts.Target, b.Written.Applied, b.Written.Replayed})
+	}
+	if inv.json {
+		if err := inv.print(map[string]any{"type": "summary", "backfills": done}); err != nil {
+			return err
+		}
+	} else if err := inv.write("%s\n", t.Render()); err != nil {
+		return err
+	}
+	if rejected > 0 {
+		return fmt.Errorf("%w: %d", errRejected, rejected)
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"esferry/checkpoint/boltstore"
+	"esferry/internal/config"
+	"esferry/internal/control"
+	"esferry/internal/ferry"
+	"esferry/internal/retry"
+)
+
+// status answers the control socket.
+type status struct{ ferry *ferry.Ferry }
+
+// Status implements control.Handler.
+func (s status) Status(context.Context) (any, error) { return s.ferry.Status(), nil }
+
+func (inv *invocation) statusCommand() *cobra.Command {
+	var watch bool
+	cmd := &cobra.Command{
+		Use:     "status",
+		Short:   "Show what the checkpoint store holds, also while the ferry runs",
+		Example: "  esferry status -c ferry.yaml\n  esferry status -c ferry.yaml --watch",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := config.Load(inv.config)
+			if err != nil {
+				return fmt.Errorf("read the configuration: %w", err)
+			}
+			for {
+				s, err := readStatus(cmd.Context(), c)
+				if err != nil {
+					return err
+				}
+				if err := inv.showStatus(s); err != nil || !watch {
+					return err
+				}
+				if err := retry.Sleep(cmd.Context(), 2*time.Second); err != nil {
+					return err
+				}
+			}
+		},
+	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every two seconds until stopped")
+	return cmd
+}
+
+// readStatus asks the running ferry, or reads the store where none runs.
+func readStatus(ctx context.Context, c *config.Config) (ferry.Status, error) {
+	var s ferry.Status
+	raw, err := control.Status(ctx, c.Checkpoint.Path)
+	if err == nil {
+		if err := json.Unmarshal(raw, &s); err != nil {
+			return s, fmt.Errorf("read the running ferry's answer: %w", err)
+		}
+		s.Running = true
+		return s, nil
+	}
+	if !errors.Is(err, control.ErrNotRunning) {
+		return s, fmt.Errorf("ask the running ferry: %w", err)
+	}
+	store, err := boltstore.OpenReadOnly(ctx, c.Checkpoint.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ferry.Status{Name: c.Name, Indices: []ferry.IndexRecord{}}, nil
+	}
+	if err != nil {
+		return s, fmt.Errorf("open the checkpoint store: %w", err)
+	}
+	record, indices, err := ferry.Load(ctx, store, c.Name)
+	if closed := store.Close(); err == nil && closed != nil {
+		err = fmt.Errorf("close the checkpoint store: %w", closed)
+	}
+	return ferry.StatusOf(record, indices), err
+}
+
+func (inv *invocation) showStatus(s ferry.Status) error {
+	if inv.json {
+		return inv.print(struct {
+			Type string `json:"type"`
+			ferry.Status
+		}{"status", s})
+	}
+	state := "not running"
+	if s.Running {
+		state = "running"
+	}
+	if err := inv.write("ferry %s: %s\n", s.Name, state); err != nil {
+		return err
+	}
+	if len(s.Blocked) > 0 {
+		if err := inv.write("write blocks of ours on the source: %v\n", s.Blocked); err != nil {
+			return err
+		}
+	}
+	t := tableOf("index", "target", "path", "phase", "carried up to", "lag", "applied", "deleted", "rejected")
+	for _, r := range s.Indices {
+		var w int64
+		for _, m := range r.Marks {
+			w += m.W + 1
+		}
+		t.AppendRow(table.Row{plain(r.Index), plain(r.Target), r.Path, r.Phase, w, r.Lag, r.Written.Applied, r.Deleted, r.Written.Rejected})
+	}
+	return inv.write("%s\n", t.Render())
+}

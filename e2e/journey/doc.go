@@ -1,0 +1,5 @@
+// Package journey runs the real binary between real engines: whole journeys
+// for the pairs of versions we promise, journeys killed at every event, and
+// wrong input. Each test ends with a comparison that shares no code with the
+// product.
+package journey

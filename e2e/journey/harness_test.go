@@ -1,0 +1,246 @@
+package journey_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"esferry/internal/lab"
+)
+
+// world is what all tests share: the binary under test.
+type world struct{ binary string }
+
+// theWorld is set by TestMain before any test runs.
+var theWorld world
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "esferry-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	theWorld.binary = filepath.Join(dir, "esferry")
+	build := exec.Command("go", "build", "-race", "-o", theWorld.binary, "./cmd/esferry")
+	build.Dir = "../.."
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build esferry: %v\n%s", err, out)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// pair is two clusters, each with an S3 gateway in front of its repository.
+type pair struct {
+	source, target *lab.Cluster
+	from, to       *lab.Gateway
+	dir            string
+}
+
+// newPair starts two engines and their gateways for the length of a test.
+func newPair(t *testing.T, source, target lab.Spec) *pair {
+	t.Helper()
+	l := lab.For(t)
+	p := &pair{dir: t.TempDir()}
+	for _, side := range []struct {
+		name    string
+		spec    lab.Spec
+		gateway **lab.Gateway
+		cluster **lab.Cluster
+	}{{"source", source, &p.from, &p.source}, {"target", target, &p.to, &p.target}} {
+		folder, err := l.Folder(side.name + "-buckets-" + strings.ToLower(filepath.Base(p.dir)) + strings.Map(letters, t.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *side.gateway, err = l.Gateway(t.Context(), folder); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (*side.gateway).Bucket("snaps"); err != nil {
+			t.Fatal(err)
+		}
+		side.spec.Name = side.name
+		side.spec.RepoDirs = []string{folder}
+		if *side.cluster, err = l.Start(t.Context(), side.spec); err != nil {
+			t.Fatal(err)
+		}
+		stop := *side.cluster
+		t.Cleanup(func() {
+			if err := stop.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	return p
+}
+
+func letters(r rune) rune {
+	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+		return r
+	}
+	return -1
+}
+
+// config writes a ferry.yaml and gives its path. extra is more YAML.
+func (p *pair) config(t *testing.T, name, include, extra string) string {
+	t.Helper()
+	text := fmt.Sprintf(`name: %s
+source: {url: %s}
+target: {url: %s}
+indices:
+  include: [%s]
+  paths: {"streamed*": stream}
+snapshot:
+  repository: ferry
+  source: {type: fs, settings: {location: %q}}
+  target: {type: fs, settings: {location: %q}}
+  copy:
+    from: {bucket: snaps, endpoint: %q, region: %s, access_key_id: %s, secret_access_key: %s}
+    to: {bucket: snaps, endpoint: %q, region: %s, access_key_id: %s, secret_access_key: %s}
+checkpoint: {path: %s.db}
+%s`, name, p.source.URL(), p.target.URL(), include,
+		filepath.Join(p.from.Dir, "snaps"), filepath.Join(p.to.Dir, "snaps"),
+		p.from.URL, p.from.Region, p.from.AccessKey, p.from.SecretKey,
+		p.to.URL, p.to.Region, p.to.AccessKey, p.to.SecretKey, name, extra)
+	path := filepath.Join(p.dir, name+".yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// outcome is how a command ended.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+// esferry runs the binary to its end.
+func esferry(t *testing.T, args ...string) outcome {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, theWorld.binary, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("esferry %s: %v", strings.Join(args, " "), err)
+	}
+	return outcome{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
+}
+
+// want fails the test unless the command ended with the code.
+func (o outcome) want(t *testing.T, code int) outcome {
+	t.Helper()
+	if o.code != code {
+		t.Fatalf("got exit code %d, want %d\nstdout: %s\nstderr: %s", o.code, code, tail(o.stdout), tail(o.stderr))
+	}
+	return o
+}
+
+func tail(s string) string {
+	const most = 6000
+	if len(s) > most {
+		return "..." + s[len(s)-most:]
+	}
+	return s
+}
+
+// summary is the last line of a long command's JSON.
+type summary struct {
+	Type    string
+	Equal   bool
+	Indices []struct {
+		Index, Path, Phase string
+		SourceDocs         int64 `json:"source_docs"`
+		TargetDocs         int64 `json:"target_docs"`
+		Equal              bool
+	}
+	FreezeSeconds *float64 `json:"freeze_seconds"`
+}
+
+func (o outcome) summary(t *testing.T) summary {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(o.stdout), "\n")
+	var s summary
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &s); err != nil || s.Type != "summary" {
+		t.Fatalf("the last line is no summary: %q (%v)", lines[len(lines)-1], err)
+	}
+	return s
+}
+
+// killed runs the binary, kills it with SIGKILL right after its n-th event, and
+// reports whether it lived that long.
+func killed(t *testing.T, n int, args ...string) (alive bool) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), theWorld.binary, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, 1<<20)
+	last := ""
+	for seen := 0; seen < n && lines.Scan(); seen++ {
+		last = lines.Text()
+	}
+	if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, stdout)
+	err = cmd.Wait()
+	if cmd.ProcessState.Exited() && cmd.ProcessState.ExitCode() != 0 {
+		t.Fatalf("it failed by itself (%v) after %s\n%s", err, last, tail(stderr.String()))
+	}
+	t.Logf("killed after event %d: %s", n, last)
+	return cmd.ProcessState.Exited()
+}
+
+// call sends a request to an engine and gives its answer; a status above 299
+// fails the test.
+func call(t *testing.T, method, url, body string) string {
+	t.Helper()
+	status, answer := ask(t, method, url, body)
+	if status > 299 {
+		t.Fatalf("%s %s: status %d: %s", method, url, status, tail(answer))
+	}
+	return answer
+}
+
+func ask(t *testing.T, method, url, body string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}

@@ -1,0 +1,273 @@
+package ferry
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"golang.org/x/sync/semaphore"
+
+	"esferry/checkpoint"
+	"esferry/internal/cluster"
+	"esferry/internal/group"
+	"esferry/internal/metadata"
+	"esferry/internal/preflight"
+	"esferry/internal/shard"
+)
+
+// Carry brings every planned index to the target by its path, and keeps on
+// with rounds until each one's lag is small. The snapshot path and the stream
+// path work at the same time, and a restored index is caught up as soon as its
+// own shards are started. What an earlier run did is not done again.
+func (f *Ferry) Carry(ctx context.Context, p Plan) error {
+	if len(p.Obstacles) > 0 {
+		return &ObstacleError{Obstacles: p.Obstacles}
+	}
+	if err := f.start(ctx); err != nil {
+		return err
+	}
+	indices := f.adopt(p)
+	restoring := make(chan struct{})
+	busy := semaphore.NewWeighted(max(1, f.options.Stream.Indices))
+	g, ctx := group.New(ctx)
+	if waiting := pending(indices); len(waiting) > 0 {
+		g.Go("snapshot path", func(ctx context.Context) error { return f.snapshotPath(ctx, waiting, restoring) })
+	}
+	for _, ix := range indices {
+		g.Go("index "+ix.id(), func(ctx context.Context) error {
+			if err := ix.journey(ctx, restoring, busy); err != nil {
+				return fmt.Errorf("index %s: %w", ix.id(), err)
+			}
+			return nil
+		})
+	}
+	_ = ctx // the goroutines have it from the group
+	return g.Wait()
+}
+
+// adopt makes room for the plan's indices; the store hears of one when its W0
+// is recorded.
+func (f *Ferry) adopt(p Plan) []*index {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := make([]*index, 0, len(p.Indices))
+	for _, one := range p.Indices {
+		ix := f.indices[one.Index]
+		if ix == nil {
+			ix = &index{ferry: f, rec: IndexRecord{Index: one.Index, Target: one.Target, Path: one.Path, Phase: Planned, SourceUUID: one.uuid}}
+			f.indices[one.Index] = ix
+		}
+		if ix.docs = one.Docs; one.Phase != Switched {
+			out = append(out, ix)
+		}
+	}
+	return out
+}
+
+// pending gives the indices whose restore is still to be asked for.
+func pending(indices []*index) []*index {
+	var out []*index
+	for _, ix := range indices {
+		if r := ix.snapshotRecord(); r.Path == Snapshot && (r.Phase == Planned || r.Phase == Recorded) {
+			out = append(out, ix)
+		}
+	}
+	return out
+}
+
+// journey walks one index from wherever it stands to a small lag.
+func (ix *index) journey(ctx context.Context, restoring <-chan struct{}, busy *semaphore.Weighted) error {
+	if rec := ix.snapshotRecord(); rec.Phase == Planned || rec.Phase == Recorded {
+		bind := ix.create
+		if rec.Path == Snapshot {
+			bind = func(ctx context.Context) error { return ix.awaitRestore(ctx, restoring) }
+		}
+		if err := bind(ctx); err != nil {
+			return err
+		}
+	}
+	if err := busy.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer busy.Release(1)
+	name := "catch up"
+	if rec := ix.snapshotRecord(); rec.Path == Stream && rec.Phase == Bound {
+		name = "stream"
+	}
+	return ix.ferry.phase(ctx, name, ix.id(), func(ctx context.Context) error {
+		if err := ix.catchUp(ctx); err != nil {
+			return err
+		}
+		if ix.snapshotRecord().Phase == Bound {
+			return ix.enter(ctx, Bound, func(*IndexRecord) {})
+		}
+		return nil
+	})
+}
+
+// catchUp makes rounds until the lag is at most what the cutover allows, or
+// until rounds no longer shrink it: a writer faster than the target.
+func (ix *index) catchUp(ctx context.Context) error {
+	if err := ix.checkSource(ctx); err != nil {
+		return err
+	}
+	best, worse := int64(-1), 0
+	for worse < 20 {
+		lag, err := ix.round(ctx)
+		if err != nil {
+			return err
+		}
+		if lag <= ix.ferry.options.Cutover.MaxLag {
+			return nil
+		}
+		if best < 0 || lag < best {
+			best, worse = lag, 0
+		} else {
+			worse++
+		}
+	}
+	return &LagError{Index: ix.id(), Lag: best}
+}
+
+// LagError says that rounds do not catch up with the source's writers.
+type LagError struct {
+	Index string
+	Lag   int64
+}
+
+// Error names the lag.
+func (e *LagError) Error() string {
+	return fmt.Sprintf("index %s: twenty rounds did not bring the lag below %d operations", e.Index, e.Lag)
+}
+
+// NextStep is printed on a line of its own.
+func (e *LagError) NextStep() string {
+	return "slow the writers down, or raise cutover.max_lag: the freeze then has to carry that many operations"
+}
+
+// create makes the target index of an index that goes by stream. The intent
+// and the starting marks are durable first, so that an empty index found under
+// the name after a crash is known to be ours.
+func (ix *index) create(ctx context.Context) error {
+	f, rec := ix.ferry, ix.snapshotRecord()
+	definition, err := f.source.Definition(ctx, rec.Index)
+	if err != nil {
+		return err
+	}
+	translated, notes := metadata.Translate(definition, f.source.Identity(), f.target.Identity())
+	f.noteAll(notes)
+	if rec.Phase == Planned {
+		if err := ix.recordStart(ctx, definition, translated, checkpoint.Start); err != nil {
+			return err
+		}
+	}
+	body, err := metadata.CreateBody(translated, metadata.TakenOff(f.target.Identity()))
+	if err != nil {
+		return err
+	}
+	there, found, err := f.target.Index(ctx, rec.Target)
+	if err != nil {
+		return err
+	}
+	if !found {
+		if err := f.target.CreateIndex(ctx, rec.Target, body); err != nil {
+			return err
+		}
+	} else if err := ix.mustBeEmpty(ctx, there.UUID); err != nil {
+		return err
+	}
+	return ix.bind(ctx)
+}
+
+func (ix *index) mustBeEmpty(ctx context.Context, uuid string) error {
+	rec := ix.snapshotRecord()
+	if err := ix.ferry.target.Refresh(ctx, rec.Target); err != nil {
+		return err
+	}
+	docs, err := ix.ferry.target.Count(ctx, rec.Target, nil)
+	if err != nil || docs == 0 {
+		return err
+	}
+	return &ObstacleError{Obstacles: []preflight.Obstacle{{
+		Index: rec.Index, Problem: fmt.Sprintf("the target's index %s (%s) holds %d documents that this ferry did not write", rec.Target, uuid, docs),
+		Remedy: "delete it on the target, then run again",
+	}}}
+}
+
+// recordStart makes durable where an index stands on the source before any of
+// it is carried: W0 (protocol 1), and the settings to be put back at the end.
+func (ix *index) recordStart(ctx context.Context, definition, translated cluster.Definition, mark func(shard.Position) checkpoint.Watermark) error {
+	positions, err := ix.ferry.source.Positions(ctx, ix.id())
+	if err != nil {
+		return err
+	}
+	marks := make([]checkpoint.Watermark, len(positions))
+	for i, p := range positions {
+		marks[i] = mark(p)
+	}
+	ours, err := metadata.Ours(definition, ix.ferry.target.Identity())
+	if err != nil {
+		return err
+	}
+	return ix.enter(ctx, Planned, func(r *IndexRecord) {
+		r.Marks, r.PutBack = marks, ours
+		if ix.ferry.target.Identity().Typed() {
+			r.Type = translated.Type
+		}
+	})
+}
+
+// bind records which target index the marks speak of. Nothing was written to
+// it by us before, so that its highest sequence number is S_max (protocol 1).
+func (ix *index) bind(ctx context.Context) error {
+	rec := ix.snapshotRecord()
+	there, found, err := ix.ferry.target.Index(ctx, rec.Target)
+	if err != nil {
+		return err
+	}
+	positions, err := ix.ferry.target.Positions(ctx, rec.Target)
+	if err != nil {
+		return err
+	}
+	if !found || there.UUID == "" || restored(rec) && len(positions) != len(rec.Marks) {
+		return fmt.Errorf("the target index %s is not the one that was made for it", rec.Target)
+	}
+	return ix.enter(ctx, Recorded, func(r *IndexRecord) {
+		r.TargetUUID, r.TargetHistory = there.UUID, histories(positions)
+		if !restored(*r) {
+			return
+		}
+		marks := make([]checkpoint.Watermark, len(r.Marks))
+		for i := range marks {
+			marks[i] = r.Marks[i].Restored(positions[i].Max)
+		}
+		r.Marks = marks
+	})
+}
+
+// checkSource refuses to go on from an index that was made anew under its name.
+func (ix *index) checkSource(ctx context.Context) error {
+	rec := ix.snapshotRecord()
+	here, found, err := ix.ferry.source.Index(ctx, rec.Index)
+	if err != nil {
+		return err
+	}
+	ix.strict = ix.ferry.source.Identity().StrictSettling() || here.Settings["index.translog.durability"] == "async"
+	is := here.UUID
+	if !found {
+		is = "gone"
+	}
+	if is != rec.SourceUUID {
+		return &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: "index uuid", Was: rec.SourceUUID, Is: is}
+	}
+	return nil
+}
+
+func sortedNames(indices map[string]*index) []string {
+	names := make([]string, 0, len(indices))
+	for name := range indices {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}

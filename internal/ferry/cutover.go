@@ -1,0 +1,203 @@
+package ferry
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// How writers are held back during the freeze.
+const (
+	// FreezeBlock puts a write block on the source's indices.
+	FreezeBlock = "block"
+	// FreezeExternal trusts a hook or the operator to stop the writers.
+	FreezeExternal = "external"
+	// FreezeNone holds nobody back: for sources that are no longer written.
+	FreezeNone = "none"
+)
+
+// CutoverOptions bound the cutover.
+type CutoverOptions struct {
+	// Freeze is FreezeBlock, FreezeExternal or FreezeNone.
+	Freeze string
+	// MaxLag is how many operations may be outstanding when the freeze begins.
+	MaxLag int64
+	// MaxFreeze lifts the freeze again when it takes longer.
+	MaxFreeze time.Duration
+	// Aliases to point to target indices besides those the source has.
+	Aliases map[string]string
+	// Hook runs the operator's commands for an event: frozen, switched,
+	// aborted. nil for none.
+	Hook func(ctx context.Context, event string) error
+}
+
+// Step is a part of the freeze and what it took.
+type Step struct {
+	Name    string  `json:"step"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Freeze is how long writers were held back, and by what.
+type Freeze struct {
+	At      time.Time `json:"at"`
+	Seconds float64   `json:"seconds"`
+	Steps   []Step    `json:"steps"`
+}
+
+// Cutover catches up, freezes, carries the last operations and deletes,
+// verifies, and switches (protocol 4). A failure before the switch lifts the
+// freeze and leaves the source serving.
+func (f *Ferry) Cutover(ctx context.Context) (Freeze, error) {
+	state := f.record()
+	if len(state.Switching) > 0 {
+		// An earlier run verified these under a block that still stands.
+		c := &cutover{ferry: f, indices: f.named(state.Switching), began: time.Now(), freeze: Freeze{At: time.Now().UTC()}}
+		return c.finish(ctx)
+	}
+	indices := f.active()
+	switch {
+	case len(indices) == 0 && state.Freeze != nil:
+		return *state.Freeze, nil
+	case len(indices) == 0:
+		return Freeze{}, &NothingCarriedError{Ferry: f.options.Name}
+	}
+	c := &cutover{ferry: f, indices: indices}
+	if err := f.lift(ctx); err != nil {
+		return Freeze{}, err
+	}
+	if err := c.prepare(ctx); err != nil {
+		return Freeze{}, err
+	}
+	if err := c.frozen(ctx); err != nil {
+		return Freeze{}, c.abort(ctx, err)
+	}
+	return c.finish(ctx)
+}
+
+// NothingCarriedError says that a command needs a baseline first.
+type NothingCarriedError struct{ Ferry string }
+
+// Error names the ferry.
+func (e *NothingCarriedError) Error() string {
+	return fmt.Sprintf("ferry %s carries no index yet", e.Ferry)
+}
+
+// NextStep is printed on a line of its own.
+func (e *NothingCarriedError) NextStep() string {
+	return "run esferry baseline, or esferry run, first"
+}
+
+// cutover is one attempt.
+type cutover struct {
+	ferry   *Ferry
+	indices []*index
+	began   time.Time
+	freeze  Freeze
+}
+
+// prepare does before the freeze all that can be done before it: rounds until
+// the lag is small, and the deletes so far.
+func (c *cutover) prepare(ctx context.Context) error {
+	return c.ferry.phase(ctx, "prepare cutover", "", func(ctx context.Context) error {
+		if err := c.newIndices(ctx); err != nil {
+			return err
+		}
+		if err := c.ferry.each(ctx, c.indices, func(ctx context.Context, ix *index) error {
+			if err := ix.catchUp(ctx); err != nil || c.ferry.options.IgnoreDeletes {
+				return err
+			}
+			return ix.deletes(ctx)
+		}); err != nil {
+			return err
+		}
+		// What came while others had their deletes looked up.
+		return c.ferry.each(ctx, c.indices, func(ctx context.Context, ix *index) error { return ix.catchUp(ctx) })
+	})
+}
+
+// frozen holds writers back and brings both sides to equality.
+func (c *cutover) frozen(ctx context.Context) error {
+	f := c.ferry
+	if limit := f.options.Cutover.MaxFreeze; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the freeze took longer than cutover.max_freeze (%s)", limit))
+		defer cancel()
+	}
+	if err := f.change(ctx, func(r *Record) { r.Blocked = c.toBlock() }); err != nil {
+		return err
+	}
+	c.began = time.Now()
+	c.freeze.At = c.began.UTC()
+	steps := []struct {
+		name string
+		do   func(ctx context.Context) error
+	}{
+		{"block writes", c.block},
+		{"look for new indices", c.newIndices},
+		{"wait for quiet", func(ctx context.Context) error { return f.each(ctx, c.indices, c.quiet) }},
+		{"last round", func(ctx context.Context) error {
+			return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error { _, err := ix.round(ctx); return err })
+		}},
+		{"deletes", func(ctx context.Context) error {
+			if f.options.IgnoreDeletes {
+				return nil
+			}
+			return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error { return ix.deletes(ctx) })
+		}},
+		{"verify counts", func(ctx context.Context) error { return f.each(ctx, c.indices, c.verify) }},
+	}
+	for _, s := range steps {
+		if err := c.step(ctx, s.name, s.do); err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return fmt.Errorf("%s: %w", s.name, cause)
+			}
+			return err
+		}
+	}
+	return f.change(ctx, func(r *Record) { r.Switching = c.names() })
+}
+
+// finish goes forward only: everything was verified under the freeze.
+func (c *cutover) finish(ctx context.Context) (Freeze, error) {
+	f := c.ferry
+	if err := c.step(ctx, "put settings back", func(ctx context.Context) error { return f.each(ctx, c.indices, c.putBack) }); err != nil {
+		return c.freeze, err
+	}
+	if err := c.step(ctx, "switch aliases", func(ctx context.Context) error { return f.switchAliases(ctx, c.indices) }); err != nil {
+		return c.freeze, err
+	}
+	c.freeze.Seconds = time.Since(c.began).Seconds()
+	for _, ix := range c.indices {
+		if err := ix.enter(ctx, Current, func(*IndexRecord) {}); err != nil {
+			return c.freeze, err
+		}
+	}
+	// The source stays blocked: nobody shall write to what was left behind. The
+	// blocks are no longer ours to lift.
+	if err := f.change(ctx, func(r *Record) { r.Freeze, r.Blocked, r.Switching = &c.freeze, nil, nil }); err != nil {
+		return c.freeze, err
+	}
+	return c.freeze, f.hook(ctx, "switched")
+}
+
+func (c *cutover) step(ctx context.Context, name string, do func(ctx context.Context) error) error {
+	began := time.Now()
+	err := c.ferry.phase(ctx, name, "", do)
+	c.freeze.Steps = append(c.freeze.Steps, Step{Name: name, Seconds: time.Since(began).Seconds()})
+	return err
+}
+
+func (c *cutover) names() []string {
+	names := make([]string, len(c.indices))
+	for i, ix := range c.indices {
+		names[i] = ix.id()
+	}
+	return names
+}
+
+func (c *cutover) toBlock() []string {
+	if c.ferry.options.Cutover.Freeze != FreezeBlock {
+		return nil
+	}
+	return c.names()
+}

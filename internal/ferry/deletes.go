@@ -1,0 +1,279 @@
+package ferry
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"esferry/internal/cluster"
+	"esferry/internal/group"
+	"esferry/internal/report"
+	"esferry/internal/retry"
+	"esferry/internal/shard"
+	"esferry/internal/verify"
+	"esferry/sink"
+	"esferry/stream"
+)
+
+const (
+	// askAtOnce bounds the documents in one _mget.
+	askAtOnce = 1000
+	// rangesAtOnce bounds the clauses of one query.
+	rangesAtOnce = 500
+	// brakeFloor: below so many deletes the brake stays open, since a share of
+	// a tiny index means nothing.
+	brakeFloor = 100
+)
+
+// TooManyDeletesError is the brake: the run would delete more than plausible,
+// which is what a role with partial sight looks like (protocol 2).
+type TooManyDeletesError struct {
+	Index           string
+	Deletes, Target int64
+	Share           float64
+}
+
+// Error names the figures.
+func (e *TooManyDeletesError) Error() string {
+	return fmt.Sprintf("index %s: at least %d of %d documents on the target are gone on the source, more than max_delete allows (%.0f%%); nothing was deleted",
+		e.Index, e.Deletes, e.Target, 100*e.Share)
+}
+
+// NextStep is printed on a line of its own.
+func (e *TooManyDeletesError) NextStep() string {
+	return "check that the source's user sees every document; if they were really deleted, raise max_delete and run again"
+}
+
+// deletes removes from the target what is gone on the source (protocol 2): in
+// order, and it stops as soon as the sides are equal. It belongs after a round.
+func (ix *index) deletes(ctx context.Context) error {
+	rec := ix.snapshotRecord()
+	s, err := ix.sides(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.count(ctx); err != nil {
+		return err
+	}
+	if s.surplus() == 0 {
+		return nil
+	}
+	if restored(rec) {
+		// Untouched since the snapshot, and gone: found by counts alone.
+		if err := s.untouched(ctx); err != nil {
+			return err
+		}
+	}
+	if s.surplus() > 0 || s.moving {
+		// What the delta wrote, or the whole index where it came by stream.
+		if err := s.each(ctx, func(ctx context.Context, i int) error {
+			w := shard.Window{Shard: s.target[i].Shard, From: mark0(rec, i), To: s.target[i].Max}
+			return s.remove(ctx, i, w, stream.Options{IDsOnly: true})
+		}); err != nil {
+			return err
+		}
+	}
+	return ix.change(ctx, func(r *IndexRecord) { r.Deleted += s.removed.Load() })
+}
+
+// restored reports whether source and target share sequence numbers.
+func restored(rec IndexRecord) bool { return rec.Path == Snapshot }
+
+// mark0 is the sequence number above which everything on the target was
+// written by the delta.
+func mark0(rec IndexRecord, number int) int64 {
+	if restored(rec) {
+		return rec.Marks[number].W0
+	}
+	return -1
+}
+
+// sides is one comparison of an index on both engines.
+type sides struct {
+	index          *index
+	rec            IndexRecord
+	source, target []shard.Position
+	// here and there are the live counts.
+	here, there int64
+	removed     atomic.Int64
+	// moving: the source may have taken writes since the round.
+	moving bool
+}
+
+// sides refreshes both sides and reads their positions.
+func (ix *index) sides(ctx context.Context) (*sides, error) {
+	s := &sides{index: ix, rec: ix.snapshotRecord()}
+	var err error
+	if s.source, err = ix.ferry.source.Positions(ctx, s.rec.Index); err != nil {
+		return nil, err
+	}
+	if err = ix.ferry.source.Refresh(ctx, s.rec.Index); err != nil {
+		return nil, err
+	}
+	if err = ix.ferry.target.Refresh(ctx, s.rec.Target); err != nil {
+		return nil, err
+	}
+	if s.target, err = ix.ferry.target.Positions(ctx, s.rec.Target); err != nil {
+		return nil, err
+	}
+	for i, p := range s.source {
+		s.moving = s.moving || p.Max > s.rec.Marks[i].W
+	}
+	return s, nil
+}
+
+func (s *sides) count(ctx context.Context) (err error) {
+	if s.here, err = s.index.ferry.source.Count(ctx, s.rec.Index, nil); err != nil {
+		return err
+	}
+	s.there, err = s.index.ferry.target.Count(ctx, s.rec.Target, nil)
+	return err
+}
+
+// surplus is how many documents the target holds too many.
+func (s *sides) surplus() int64 { return s.there - s.removed.Load() - s.here }
+
+// each does something for every shard of the target, at the same time.
+func (s *sides) each(ctx context.Context, do func(ctx context.Context, number int) error) error {
+	g, _ := group.New(ctx)
+	for i := range s.target {
+		g.Go("deletes of "+s.target[i].Shard.String(), func(ctx context.Context) error { return do(ctx, i) })
+	}
+	return g.Wait()
+}
+
+// untouched compares what neither side has touched since the snapshot.
+func (s *sides) untouched(ctx context.Context) error {
+	return s.each(ctx, func(ctx context.Context, i int) error {
+		w := shard.Window{Shard: s.target[i].Shard, From: -1, To: s.rec.Marks[i].W0}
+		found, err := verify.Descend(ctx,
+			verify.Primary{Side: s.index.ferry.source, Position: s.source[i]},
+			verify.Primary{Side: s.index.ferry.target, Position: s.target[i]}, w)
+		if err != nil {
+			return err
+		}
+		for part := range slices.Chunk(found, rangesAtOnce) {
+			if err := s.remove(ctx, i, w, stream.Options{IDsOnly: true, Query: verify.Ranges(part)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// remove reads ids in a window of the target, asks the source for each, and
+// deletes those that are gone there.
+func (s *sides) remove(ctx context.Context, number int, w shard.Window, o stream.Options) error {
+	var gone []sink.Gone
+	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
+		gone = gone[:0]
+		reader := stream.NewReader(s.index.ferry.target, s.index.ferry.budget, o)
+		for b, err := range reader.Read(ctx, s.target[number], w) {
+			if err != nil {
+				return err
+			}
+			found := make([]sink.Gone, 0, len(b.Docs))
+			for _, d := range b.Docs {
+				found = append(found, sink.Gone{
+					Key:   cluster.Key{ID: string(d.ID), Routing: string(d.Routing)},
+					Found: cluster.Found{Found: true, Version: d.Version, SeqNo: d.SeqNo, Term: d.Term},
+				})
+			}
+			b.Release()
+			absent, err := s.absent(ctx, found)
+			if err != nil {
+				return err
+			}
+			if gone = append(gone, absent...); s.tooMany(len(gone)) {
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil || len(gone) == 0 {
+		return err
+	}
+	if s.tooMany(len(gone)) {
+		return &TooManyDeletesError{Index: s.rec.Index, Deletes: s.removed.Load() + int64(len(gone)), Target: s.there, Share: s.index.ferry.options.MaxDelete}
+	}
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
+	removed, err := s.index.writer().Delete(ctx, gone)
+	s.removed.Add(removed)
+	s.index.ferry.note(report.Event{Kind: report.Progress, Phase: "deletes", Index: s.rec.Index, Docs: removed})
+	return err
+}
+
+func (s *sides) tooMany(gone int) bool {
+	n := s.removed.Load() + int64(gone)
+	return n > brakeFloor && float64(n) > s.index.ferry.options.MaxDelete*float64(s.there)
+}
+
+// absent gives those that the source says it does not hold.
+func (s *sides) absent(ctx context.Context, found []sink.Gone) ([]sink.Gone, error) {
+	var out []sink.Gone
+	for part := range slices.Chunk(found, askAtOnce) {
+		keys := make([]cluster.Key, len(part))
+		for i := range keys {
+			keys[i] = part[i].Key
+		}
+		there, err := s.index.ferry.source.Versions(ctx, s.rec.Index, keys)
+		if err != nil {
+			return nil, err
+		}
+		for i := range there {
+			if !there[i].Found {
+				out = append(out, part[i])
+			}
+		}
+	}
+	return out, nil
+}
+
+// settle waits until what the source just said can no longer be taken back: a
+// delete that the primary applied but did not replicate would be undone by a
+// failover, and nobody would bring the document again (protocol 1.3).
+func (s *sides) settle(ctx context.Context) error {
+	said, err := s.index.ferry.source.Positions(ctx, s.rec.Index)
+	if err != nil {
+		return err
+	}
+	return retry.Poll(ctx, "index "+s.rec.Index+" to settle", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
+		now, err := s.index.ferry.source.Positions(ctx, s.rec.Index)
+		if err != nil {
+			return false, err
+		}
+		for i := range now {
+			if now[i].Term != s.source[i].Term {
+				return false, fmt.Errorf("index %s: the primary term changed while deletes were looked up; run again, it resumes", s.rec.Index)
+			}
+			if now[i].Global < said[i].Max {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+}
+
+// compare counts both sides, as of a refresh now, and keeps the result.
+func (ix *index) compare(ctx context.Context) (Counts, error) {
+	s, err := ix.sides(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
+	if err := s.count(ctx); err != nil {
+		return Counts{}, err
+	}
+	after, err := ix.ferry.source.Positions(ctx, s.rec.Index)
+	if err != nil {
+		return Counts{}, err
+	}
+	for i := range after {
+		s.moving = s.moving || after[i].Max != s.source[i].Max
+	}
+	c := Counts{Source: s.here, Target: s.there, Equal: s.here == s.there, Moving: s.moving, At: time.Now().UTC()}
+	return c, ix.change(ctx, func(r *IndexRecord) { r.Counts = &c })
+}

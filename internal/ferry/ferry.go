@@ -1,0 +1,188 @@
+package ferry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"esferry/checkpoint"
+	"esferry/internal/batch"
+	"esferry/internal/cluster"
+	"esferry/internal/report"
+	"esferry/sink"
+	"esferry/snapshotpath"
+)
+
+// ErrDifference says that verification found the sides to differ.
+var ErrDifference = errors.New("source and target differ")
+
+// Selection says which indices go, how, and under which name.
+type Selection interface {
+	// Match reports whether the index is to go.
+	Match(index string) bool
+	// PathFor gives "stream", "snapshot", or "" for esferry's own choice.
+	PathFor(index string) string
+	// TargetName is the index's name on the target.
+	TargetName(index string) string
+}
+
+// SnapshotOptions say where snapshots live on either side.
+type SnapshotOptions struct {
+	Source, Target snapshotpath.Repository
+	// Replicas and Refresh are what indices have on the target while they are
+	// filled.
+	Replicas int64
+	Refresh  string
+	// Copy carries the repository from the source's bucket to the target's; nil
+	// where both clusters reach the same one. It resumes by itself.
+	Copy func(ctx context.Context, observe func(done, total, bytes int64)) error
+}
+
+// StreamOptions bound the stream path.
+type StreamOptions struct {
+	// Readers and Writers of one index.
+	Readers, Writers int
+	// Indices is how many are read and written at once.
+	Indices int64
+	// PageBytes and BulkBytes are what requests aim at; PageDocs fixes a page's
+	// documents, 0 adapts.
+	PageBytes, BulkBytes int64
+	PageDocs             int
+	// Memory bounds the bytes of pages in flight, over all indices.
+	Memory int64
+}
+
+// Options of a Ferry.
+type Options struct {
+	// Name is the key of the ferry's state.
+	Name     string
+	Select   Selection
+	Snapshot *SnapshotOptions
+	Stream   StreamOptions
+	Cutover  CutoverOptions
+	// IgnoreDeletes leaves deleted documents on the target.
+	IgnoreDeletes bool
+	// MaxDelete is the share of an index that one run may delete.
+	MaxDelete float64
+	// Reject keeps rejected documents; nil stops at the first one.
+	Reject   func(ctx context.Context, r sink.Rejection) error
+	Observer report.Observer
+}
+
+// Ferry carries indices from one cluster to another. Its commands are called
+// from one goroutine; Status may be called from any.
+type Ferry struct {
+	source, target *cluster.Cluster
+	store          checkpoint.Store
+	lease          checkpoint.Lease
+	options        Options
+	budget         *batch.Budget
+
+	mu      sync.Mutex
+	state   Record
+	indices map[string]*index
+}
+
+// Open gives a ferry between two probed clusters, with the state that the
+// store holds of it. The lease must have been acquired from that store.
+func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint.Store, lease checkpoint.Lease, o Options) (*Ferry, error) {
+	f := &Ferry{source: source, target: target, store: store, lease: lease, options: o, budget: batch.NewBudget(o.Stream.Memory)}
+	if err := f.load(ctx); err != nil {
+		return nil, err
+	}
+	state := f.record()
+	for _, side := range []struct {
+		name, was, is string
+	}{
+		{"source", state.SourceCluster, source.Identity().UUID},
+		{"target", state.TargetCluster, target.Identity().UUID},
+	} {
+		if side.was != "" && side.was != side.is {
+			return nil, &OtherClusterError{Ferry: o.Name, Side: side.name, Was: side.was, Is: side.is}
+		}
+	}
+	return f, nil
+}
+
+// OtherClusterError says that a URL leads to another cluster than the one this
+// ferry's state was made with.
+type OtherClusterError struct{ Ferry, Side, Was, Is string }
+
+// Error names both clusters.
+func (e *OtherClusterError) Error() string {
+	return fmt.Sprintf("ferry %s: the %s is cluster %s, but its checkpoints were made with cluster %s", e.Ferry, e.Side, e.Is, e.Was)
+}
+
+// NextStep is printed on a line of its own.
+func (e *OtherClusterError) NextStep() string {
+	return fmt.Sprintf("correct %s.url, or give this ferry another name in the configuration", e.Side)
+}
+
+// start makes the ferry's own record durable, once.
+func (f *Ferry) start(ctx context.Context) error {
+	if !f.record().Started.IsZero() {
+		return nil
+	}
+	return f.change(ctx, func(r *Record) {
+		r.SourceCluster, r.TargetCluster, r.Started = f.source.Identity().UUID, f.target.Identity().UUID, time.Now().UTC()
+	})
+}
+
+// note tells the observer of an event.
+func (f *Ferry) note(e report.Event) {
+	if f.options.Observer == nil {
+		return
+	}
+	e.Time = time.Now()
+	f.options.Observer.Observe(e)
+}
+
+// phase frames a step of the ferry, or of an index, by events.
+func (f *Ferry) phase(ctx context.Context, name, index string, step func(ctx context.Context) error) error {
+	began := time.Now()
+	f.note(report.Event{Kind: report.PhaseBegun, Phase: name, Index: index})
+	err := step(ctx)
+	e := report.Event{Kind: report.PhaseEnded, Phase: name, Index: index, Seconds: time.Since(began).Seconds()}
+	if err != nil {
+		e.Message = err.Error()
+	}
+	f.note(e)
+	return err
+}
+
+// active gives the indices that this ferry carries, that still match and are
+// not switched yet, sorted by name.
+func (f *Ferry) active() []*index {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []*index
+	for _, name := range sortedNames(f.indices) {
+		phase := f.indices[name].snapshotRecord().Phase
+		if f.options.Select.Match(name) && (phase == Bound || phase == Current) {
+			out = append(out, f.indices[name])
+		}
+	}
+	return out
+}
+
+func (f *Ferry) named(names []string) []*index {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []*index
+	for _, name := range names {
+		if ix := f.indices[name]; ix != nil {
+			out = append(out, ix)
+		}
+	}
+	return out
+}
+
+// carries reports whether the index is on its way, or over.
+func (f *Ferry) carries(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ix := f.indices[name]
+	return ix != nil && ix.snapshotRecord().Phase != Planned
+}

@@ -1,0 +1,165 @@
+package ferry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"esferry/internal/group"
+	"esferry/internal/report"
+	"esferry/internal/retry"
+	"esferry/internal/shard"
+)
+
+// liftPatience bounds the lifting of blocks after a failure: it must happen
+// although the run's own context has ended.
+const liftPatience = time.Minute
+
+func (c *cutover) block(ctx context.Context) error {
+	f := c.ferry
+	if f.options.Cutover.Freeze == FreezeBlock {
+		if err := f.each(ctx, c.indices, func(ctx context.Context, ix *index) error { return f.source.BlockWrites(ctx, ix.id()) }); err != nil {
+			return err
+		}
+	}
+	return f.hook(ctx, "frozen")
+}
+
+// newIndices resolves the patterns again: a block does not stop tomorrow's
+// daily index or a rollover.
+func (c *cutover) newIndices(ctx context.Context) error {
+	all, err := c.ferry.source.Indices(ctx)
+	if err != nil {
+		return err
+	}
+	for _, there := range all {
+		if !c.ferry.carries(there.Name) && c.ferry.options.Select.Match(there.Name) {
+			return &NewIndexError{Index: there.Name}
+		}
+	}
+	return nil
+}
+
+// NewIndexError says that an index came up that this ferry does not carry yet.
+type NewIndexError struct{ Index string }
+
+// Error names it.
+func (e *NewIndexError) Error() string {
+	return fmt.Sprintf("index %s is new on the source and is not carried yet", e.Index)
+}
+
+// NextStep is printed on a line of its own.
+func (e *NewIndexError) NextStep() string {
+	return "run esferry run --cutover, which carries it first, or put it under indices.exclude"
+}
+
+// quiet waits until nothing is in flight on the index: all that its primaries
+// numbered is durable on every copy, and stands still (protocol 4).
+func (c *cutover) quiet(ctx context.Context, ix *index) error {
+	f := c.ferry
+	if f.options.Cutover.Freeze == FreezeNone {
+		return nil
+	}
+	if ix.strict {
+		// Where the translog is written asynchronously, a flush moves G at once
+		// instead of in half a minute.
+		if err := f.source.Flush(ctx, ix.id()); err != nil {
+			return err
+		}
+	}
+	// The block API has waited for writes in flight; elsewhere standing still
+	// must be seen twice.
+	sure := f.options.Cutover.Freeze == FreezeBlock && f.source.Identity().BlocksByAPI()
+	var before []shard.Position
+	return retry.Poll(ctx, "index "+ix.id()+" to be quiet", 100*time.Millisecond, func(ctx context.Context) (bool, error) {
+		now, err := f.source.Positions(ctx, ix.id())
+		if err != nil {
+			return false, err
+		}
+		quiet := !slices.ContainsFunc(now, func(p shard.Position) bool { return !p.Quiet() })
+		still := sure || slices.EqualFunc(before, now, func(a, b shard.Position) bool { return a.Max == b.Max })
+		before = now
+		return quiet && still, nil
+	})
+}
+
+func (c *cutover) verify(ctx context.Context, ix *index) error {
+	counts, err := ix.compare(ctx)
+	if err != nil {
+		return err
+	}
+	written := ix.snapshotRecord().Written
+	if counts.Equal || counts.Source == counts.Target+written.Rejected || c.ferry.options.IgnoreDeletes && counts.Target > counts.Source {
+		return nil
+	}
+	return fmt.Errorf("index %s: %w: %d documents on the source, %d on the target", ix.id(), ErrDifference, counts.Source, counts.Target)
+}
+
+func (c *cutover) putBack(ctx context.Context, ix *index) error {
+	rec := ix.snapshotRecord()
+	return c.ferry.target.PutSettings(ctx, rec.Target, rec.PutBack)
+}
+
+// abort lifts the freeze after a failure, whatever has become of the context,
+// and says so.
+func (c *cutover) abort(ctx context.Context, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), liftPatience)
+	defer cancel()
+	if err := c.ferry.lift(ctx); err != nil {
+		return errors.Join(cause, fmt.Errorf("the write blocks on %s could NOT be lifted, lift them with esferry cutover abort: %w", strings.Join(c.toBlock(), ", "), err))
+	}
+	c.ferry.note(report.Event{Kind: report.Noted, Message: "the freeze is lifted, and the source serves writes again"})
+	return errors.Join(cause, c.ferry.hook(ctx, "aborted"))
+}
+
+// lift takes off the write blocks that this ferry put on the source, or may
+// have: the store knows.
+func (f *Ferry) lift(ctx context.Context) error {
+	state := f.record()
+	if len(state.Blocked) == 0 {
+		return nil
+	}
+	for _, name := range state.Blocked {
+		if err := f.source.UnblockWrites(ctx, name); err != nil {
+			return err
+		}
+	}
+	return f.change(ctx, func(r *Record) { r.Blocked = nil })
+}
+
+// Abort lifts the freeze of a cutover that did not switch.
+func (f *Ferry) Abort(ctx context.Context) error {
+	if len(f.record().Switching) > 0 {
+		return errors.New("the cutover has verified everything and may have switched already: run esferry cutover to finish it")
+	}
+	return f.lift(ctx)
+}
+
+func (f *Ferry) hook(ctx context.Context, event string) error {
+	if f.options.Cutover.Hook == nil {
+		return nil
+	}
+	return f.options.Cutover.Hook(ctx, event)
+}
+
+// each does something with every index, several at a time, and gives the first
+// error.
+func (f *Ferry) each(ctx context.Context, indices []*index, do func(ctx context.Context, ix *index) error) error {
+	busy := semaphore.NewWeighted(max(1, f.options.Stream.Indices))
+	g, _ := group.New(ctx)
+	for _, ix := range indices {
+		g.Go("index "+ix.id(), func(ctx context.Context) error {
+			if err := busy.Acquire(ctx, 1); err != nil {
+				return err
+			}
+			defer busy.Release(1)
+			return do(ctx, ix)
+		})
+	}
+	return g.Wait()
+}

@@ -1,0 +1,196 @@
+package ferry
+
+import (
+	"context"
+	"fmt"
+
+	"esferry/internal/cluster"
+	"esferry/internal/metadata"
+	"esferry/internal/preflight"
+	"esferry/snapshotpath"
+)
+
+// Rates that the estimate of a plan stands on: what a two-core target takes
+// over a stream, and what a restore moves. They are rough on purpose and said
+// to be so; the rounds themselves tell better.
+const (
+	streamBytesPerSecond   = 10 << 20
+	snapshotBytesPerSecond = 50 << 20
+)
+
+// IndexPlan is what is to happen with one index, and why.
+type IndexPlan struct {
+	Index  string `json:"index"`
+	Target string `json:"target"`
+	Path   Path   `json:"path"`
+	Reason string `json:"reason"`
+	// Docs is the live root documents (_count); -1 where it was not counted.
+	Docs int64 `json:"docs"`
+	// Bytes of the primaries in the source's store.
+	Bytes  int64 `json:"bytes"`
+	Shards int   `json:"shards"`
+	// EstimatedSeconds of the baseline, by rough rates.
+	EstimatedSeconds float64 `json:"estimated_seconds"`
+	// Phase the index is in already, where this ferry has carried it before.
+	Phase Phase `json:"phase"`
+	// Notes name what will be dropped or changed on the way.
+	Notes []metadata.Note `json:"notes,omitempty"`
+
+	uuid string
+}
+
+// Plan is what a ferry is going to do. A value: plan prints it, run executes
+// it unchanged.
+type Plan struct {
+	Source    cluster.Identity     `json:"source"`
+	Target    cluster.Identity     `json:"target"`
+	Indices   []IndexPlan          `json:"indices"`
+	Obstacles []preflight.Obstacle `json:"obstacles"`
+}
+
+// ObstacleError refuses a ferry before anything is changed.
+type ObstacleError struct{ Obstacles []preflight.Obstacle }
+
+// Error names the first obstacle, and how many more there are.
+func (e *ObstacleError) Error() string {
+	first := e.Obstacles[0]
+	text := first.Problem
+	if first.Index != "" {
+		text = "index " + first.Index + ": " + text
+	}
+	if more := len(e.Obstacles) - 1; more > 0 {
+		text += fmt.Sprintf(" (and %d more obstacles: esferry plan lists them)", more)
+	}
+	return text
+}
+
+// NextStep is the first obstacle's remedy.
+func (e *ObstacleError) NextStep() string { return e.Obstacles[0].Remedy }
+
+// Usage reports whether the first obstacle is a wrong configuration.
+func (e *ObstacleError) Usage() bool { return e.Obstacles[0].Usage }
+
+// Plan asks both clusters and decides; it changes nothing.
+func (f *Ferry) Plan(ctx context.Context) (Plan, error) {
+	p := Plan{Source: f.source.Identity(), Target: f.target.Identity(), Indices: []IndexPlan{}, Obstacles: []preflight.Obstacle{}}
+	if p.Obstacles = append(p.Obstacles, preflight.Clusters(p.Source, p.Target)...); len(p.Obstacles) > 0 {
+		return p, nil
+	}
+	all, err := f.source.Indices(ctx)
+	if err != nil {
+		return p, err
+	}
+	snapshots := false
+	for _, index := range all {
+		if !f.options.Select.Match(index.Name) {
+			continue
+		}
+		one, obstacles, err := f.planIndex(ctx, index)
+		if err != nil {
+			return p, fmt.Errorf("plan index %s: %w", index.Name, err)
+		}
+		p.Indices, p.Obstacles = append(p.Indices, one), append(p.Obstacles, obstacles...)
+		snapshots = snapshots || one.Path == Snapshot
+	}
+	if len(p.Indices) == 0 {
+		p.Obstacles = append(p.Obstacles, preflight.Obstacle{
+			Problem: "no index of the source matches indices.include", Remedy: "see GET _cat/indices on the source, and correct indices.include or exclude",
+		})
+	}
+	if !snapshots {
+		return p, nil
+	}
+	obstacles, err := f.checkRepositories(ctx)
+	p.Obstacles = append(p.Obstacles, obstacles...)
+	return p, err
+}
+
+func (f *Ferry) planIndex(ctx context.Context, index cluster.Index) (IndexPlan, []preflight.Obstacle, error) {
+	ours := f.indices[index.Name]
+	one := IndexPlan{
+		Index: index.Name, Target: f.options.Select.TargetName(index.Name), Phase: Planned, Docs: -1,
+		Bytes: index.Bytes, Shards: index.Shards, uuid: index.UUID,
+	}
+	var definition cluster.Definition
+	if index.Open {
+		var err error
+		if definition, err = f.source.Definition(ctx, index.Name); err != nil {
+			return one, nil, err
+		}
+	}
+	if ours != nil {
+		one.Phase = ours.snapshotRecord().Phase
+	}
+	obstacles, err := preflight.Index(ctx, preflight.Subject{
+		Source: f.source, Target: f.target, Index: index, Mappings: definition.Mappings, TargetName: one.Target, Ours: one.Phase != Planned,
+	})
+	if err != nil {
+		return one, nil, err
+	}
+	one.Path, one.Reason = f.choose(index)
+	if ours != nil && one.Phase != Planned {
+		one.Path, one.Reason = ours.snapshotRecord().Path, "this ferry carries it already"
+	}
+	if len(obstacles) > 0 {
+		return one, obstacles, nil
+	}
+	if one.Docs, err = f.source.Count(ctx, index.Name, nil); err != nil {
+		return one, nil, err
+	}
+	one.EstimatedSeconds = float64(index.Bytes) / snapshotBytesPerSecond
+	if one.Path == Stream {
+		one.EstimatedSeconds = float64(index.Bytes) / streamBytesPerSecond
+		one.Notes, obstacles = f.translated(definition, index.Name)
+	}
+	return one, obstacles, nil
+}
+
+// translated tells what creating the index on the target would drop, and what
+// makes it impossible.
+func (f *Ferry) translated(d cluster.Definition, name string) ([]metadata.Note, []preflight.Obstacle) {
+	var obstacles []preflight.Obstacle
+	_, notes := metadata.Translate(d, f.source.Identity(), f.target.Identity())
+	for _, n := range notes {
+		if n.Level == metadata.Obstacle {
+			obstacles = append(obstacles, preflight.Obstacle{
+				Index: name, Problem: n.Path + ": " + n.Reason, Remedy: "make the index on the target by hand with a mapping of its own, or put it under indices.exclude",
+			})
+		}
+	}
+	return notes, obstacles
+}
+
+// choose decides an index's path and says why.
+func (f *Ferry) choose(index cluster.Index) (Path, string) {
+	switch wanted := f.options.Select.PathFor(index.Name); {
+	case wanted == string(Stream):
+		return Stream, "indices.paths says so"
+	case f.options.Snapshot == nil:
+		return Stream, "no snapshot repository is configured"
+	default:
+		ok, reason := snapshotpath.CanRestore(index.Created(), f.source.Identity(), f.target.Identity())
+		if ok {
+			return Snapshot, reason
+		}
+		return Stream, reason
+	}
+}
+
+func (f *Ferry) checkRepositories(ctx context.Context) ([]preflight.Obstacle, error) {
+	var out []preflight.Obstacle
+	for _, side := range []struct {
+		name    string
+		cluster *cluster.Cluster
+		kind    string
+	}{
+		{"source", f.source, f.options.Snapshot.Source.Type},
+		{"target", f.target, f.options.Snapshot.Target.Type},
+	} {
+		o, err := preflight.Repository(ctx, side.cluster, side.name, side.kind, snapshotpath.RequiredPlugin(side.kind))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, o...)
+	}
+	return out, nil
+}

@@ -1,0 +1,239 @@
+package ferry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"esferry/checkpoint"
+	"esferry/internal/batch"
+	"esferry/internal/cluster"
+	"esferry/internal/report"
+	"esferry/internal/retry"
+	"esferry/internal/shard"
+	"esferry/sink"
+	"esferry/stream"
+)
+
+const (
+	// windowDocs is what a window aims at: small enough that a crash repeats
+	// seconds, large enough that opening a scroll does not count.
+	windowDocs = 10000
+	// measures bounds the buckets of the histogram that sizes windows.
+	measures = 4096
+)
+
+// round is one pass over an index from its watermarks to the global
+// checkpoints read at its start (protocol 1).
+type round struct {
+	index    *index
+	shards   []checkpoint.Round
+	trackers []*checkpoint.Tracker
+	base     sink.Result
+}
+
+// round carries one round and gives the lag after it. While the primary term
+// changes under it nothing moves, and it is begun again.
+func (ix *index) round(ctx context.Context) (lag int64, err error) {
+	for range 10 {
+		lag, err = ix.roundOnce(ctx)
+		if !errors.Is(err, checkpoint.ErrTermChanged) {
+			return lag, err
+		}
+		ix.ferry.note(report.Event{Kind: report.Retried, Index: ix.id(), Message: err.Error()})
+	}
+	return lag, err
+}
+
+func (ix *index) roundOnce(ctx context.Context) (int64, error) {
+	began := time.Now()
+	if err := ix.checkTarget(ctx); err != nil {
+		return 0, err
+	}
+	// G first, refresh after, then scan: the other order can leave an
+	// operation at or below G invisible (protocol 1.1).
+	r, positions, err := ix.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := ix.ferry.source.Refresh(ctx, ix.id()); err != nil {
+		return 0, err
+	}
+	tasks, err := r.tasks(ctx, positions)
+	if err != nil {
+		return 0, err
+	}
+	p := ix.pipe(stream.Options{})
+	p.landed, p.commit = r.landed, func(ctx context.Context) error { return r.commit(ctx, p.result()) }
+	if _, err := p.run(ctx, tasks); err != nil {
+		return 0, err
+	}
+	if err := r.commit(ctx, p.result()); err != nil {
+		return 0, err
+	}
+	rec := ix.snapshotRecord()
+	ix.ferry.note(report.Event{
+		Kind: report.RoundEnded, Index: rec.Index, Docs: p.result().Documents(), Lag: rec.Lag, Seconds: time.Since(began).Seconds(),
+	})
+	return rec.Lag, nil
+}
+
+// begin reads the positions and decides what the round carries. A primary that
+// is behind for a moment is waited for.
+func (ix *index) begin(ctx context.Context) (*round, []shard.Position, error) {
+	rec := ix.snapshotRecord()
+	r := &round{index: ix, base: rec.Written}
+	var positions []shard.Position
+	wait, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	err := retry.Poll(wait, "the primaries of "+rec.Index, 200*time.Millisecond, func(ctx context.Context) (bool, error) {
+		var err error
+		positions, err = ix.ferry.source.Positions(ctx, rec.Index)
+		if err != nil {
+			return false, err
+		}
+		r.shards, err = beginAll(rec, positions, ix.strict)
+		if errors.Is(err, checkpoint.ErrBehind) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, s := range r.shards {
+		r.trackers = append(r.trackers, checkpoint.NewTracker(s.Window.From))
+	}
+	return r, positions, nil
+}
+
+func beginAll(rec IndexRecord, positions []shard.Position, strict bool) ([]checkpoint.Round, error) {
+	if len(positions) != len(rec.Marks) {
+		return nil, &checkpoint.BindingError{
+			Shard: shard.ID{Index: rec.Index}, What: "number of shards", Was: fmt.Sprint(len(rec.Marks)), Is: fmt.Sprint(len(positions)),
+		}
+	}
+	rounds := make([]checkpoint.Round, len(positions))
+	for i, p := range positions {
+		var err error
+		if rounds[i], err = rec.Marks[i].Begin(p, strict); err != nil {
+			return nil, err
+		}
+	}
+	return rounds, nil
+}
+
+// tasks cuts what the round carries into windows.
+func (r *round) tasks(ctx context.Context, positions []shard.Position) ([]task, error) {
+	var tasks []task
+	for i, s := range r.shards {
+		windows, err := cut(ctx, r.index.ferry.source, positions[i], s.Window)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range windows {
+			if err := r.trackers[i].Dispatch(w); err != nil {
+				return nil, err
+			}
+			t := task{window: w, position: positions[i], versioning: batch.External}
+			if s.Rewrites(w) {
+				t.versioning = batch.ExternalGTE
+			}
+			tasks = append(tasks, t)
+		}
+	}
+	return tasks, nil
+}
+
+// cut divides a shard's window by the histogram of its sequence numbers.
+func cut(ctx context.Context, source *cluster.Cluster, p shard.Position, w shard.Window) ([]shard.Window, error) {
+	if w.Span() <= windowDocs {
+		return w.Cut(nil, windowDocs), nil
+	}
+	interval := max(windowDocs/4, w.Span()/measures)
+	buckets, err := source.Histogram(ctx, p, w, nil, interval)
+	if err != nil {
+		return nil, err
+	}
+	return w.Cut(buckets, windowDocs), nil
+}
+
+// landed moves the mark of the window's shard; the committer alone calls it.
+func (r *round) landed(w shard.Window) error {
+	_, err := r.trackers[w.Shard.Number].Acknowledge(w)
+	return err
+}
+
+// commit makes the marks durable (protocol 1.3): the positions are read after
+// the scans of all that landed were open, so that M covers whatever may have
+// hidden a document from them, and an unchanged term proves that no failover
+// came in between.
+func (r *round) commit(ctx context.Context, written sink.Result) error {
+	now, err := r.index.ferry.source.Positions(ctx, r.index.id())
+	if err != nil {
+		return err
+	}
+	marks := make([]checkpoint.Watermark, len(r.shards))
+	var lag int64
+	for i, s := range r.shards {
+		if marks[i], err = s.Mark.Advance(r.trackers[i].Mark(), now[i]); err != nil {
+			return err
+		}
+		lag += now[i].Max - marks[i].W
+	}
+	err = r.index.change(ctx, func(rec *IndexRecord) {
+		rec.Marks, rec.Lag, rec.Written = marks, lag, r.base.Add(written)
+	})
+	if err == nil {
+		r.index.ferry.note(report.Event{Kind: report.Committed, Index: r.index.id(), Lag: lag})
+	}
+	return err
+}
+
+// checkTarget refuses to write to an index that is no longer the one that was
+// bound: made anew under its name, or restored over (protocol 1.7).
+func (ix *index) checkTarget(ctx context.Context) error {
+	rec := ix.snapshotRecord()
+	there, found, err := ix.ferry.target.Index(ctx, rec.Target)
+	if err != nil {
+		return err
+	}
+	broken := func(what, was, is string) error {
+		return &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: what, Was: was, Is: is}
+	}
+	if !found || there.UUID != rec.TargetUUID {
+		is := there.UUID
+		if !found {
+			is = "gone"
+		}
+		return broken("target index's uuid", rec.TargetUUID, is)
+	}
+	positions, err := ix.ferry.target.Positions(ctx, rec.Target)
+	if err != nil {
+		return err
+	}
+	if is := histories(positions); !slices.Equal(is, rec.TargetHistory) {
+		return broken("target index's history", fmt.Sprint(rec.TargetHistory), fmt.Sprint(is))
+	}
+	return nil
+}
+
+// pipe gives the pipe of this index.
+func (ix *index) pipe(o stream.Options) *pipe {
+	f, rec := ix.ferry, ix.snapshotRecord()
+	o.PageBytes, o.PageDocs = f.options.Stream.PageBytes, f.options.Stream.PageDocs
+	return &pipe{
+		index: rec.Index, readers: f.options.Stream.Readers, writers: f.options.Stream.Writers, observer: f.options.Observer,
+		reader: stream.NewReader(f.source, f.budget, o),
+		writer: ix.writer(),
+	}
+}
+
+func (ix *index) writer() *sink.Writer {
+	f, rec := ix.ferry, ix.snapshotRecord()
+	return sink.NewWriter(f.source, f.target, sink.Options{
+		SourceIndex: rec.Index, Index: rec.Target, Type: rec.Type, MaxBytes: int(f.options.Stream.BulkBytes), Reject: f.options.Reject,
+	})
+}

@@ -1,0 +1,225 @@
+package ferry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"esferry/checkpoint"
+	"esferry/internal/shard"
+	"esferry/sink"
+)
+
+// Path is how an index's baseline travels.
+type Path string
+
+// The two paths.
+const (
+	Snapshot Path = "snapshot"
+	Stream   Path = "stream"
+)
+
+// Phase is where an index stands on its journey.
+type Phase string
+
+// The phases of an index, in their order; next tells which may follow which.
+const (
+	// Planned: nothing is done yet.
+	Planned Phase = "planned"
+	// Recorded: W0 is durable, and the target index is being made, by restore
+	// or by create: what is found there under its name is ours.
+	Recorded Phase = "recorded"
+	// Bound: the target index is there and bound; writes to it may begin.
+	Bound Phase = "bound"
+	// Current: the baseline is on the target and rounds keep it up.
+	Current Phase = "current"
+	// Switched: settings are put back and aliases point to the target.
+	Switched Phase = "switched"
+)
+
+func next(p Phase) Phase {
+	switch p {
+	case Planned:
+		return Recorded
+	case Recorded:
+		return Bound
+	case Bound:
+		return Current
+	case Current, Switched:
+		return Switched
+	default:
+		return Planned
+	}
+}
+
+// Counts is one comparison of both sides' live root documents (_count).
+type Counts struct {
+	Source int64 `json:"source_docs"`
+	Target int64 `json:"target_docs"`
+	// Equal: the counts agree.
+	Equal bool `json:"equal"`
+	// Moving: the source took writes while it was counted, so that a
+	// difference means nothing yet.
+	Moving bool      `json:"moving"`
+	At     time.Time `json:"at"`
+}
+
+// IndexRecord is what the store keeps of an index.
+type IndexRecord struct {
+	Index      string `json:"index"`
+	Target     string `json:"target"`
+	Path       Path   `json:"path"`
+	Phase      Phase  `json:"phase"`
+	SourceUUID string `json:"source_uuid"`
+	TargetUUID string `json:"target_uuid"`
+	// TargetHistory is the history_uuid of each of the target's shards.
+	TargetHistory []string               `json:"target_history"`
+	Type          string                 `json:"type,omitempty"`
+	Marks         []checkpoint.Watermark `json:"watermarks"`
+	// PutBack holds the settings to put back at the end, with the source's values.
+	PutBack map[string]any `json:"put_back"`
+	Written sink.Result    `json:"written"`
+	Deleted int64          `json:"deleted"`
+	// Lag is the count of operations outstanding after the last round.
+	Lag    int64   `json:"lag"`
+	Counts *Counts `json:"counts,omitempty"`
+}
+
+// Record is what the store keeps of the ferry as a whole.
+type Record struct {
+	Name          string    `json:"name"`
+	SourceCluster string    `json:"source_cluster"`
+	TargetCluster string    `json:"target_cluster"`
+	Started       time.Time `json:"started"`
+	// Snapshot is the name given to the snapshot before it was asked for.
+	Snapshot string `json:"snapshot,omitempty"`
+	// Copied: the repository is whole on the target's side.
+	Copied bool `json:"copied,omitempty"`
+	// Blocked lists source indices that carry our write block, or may.
+	Blocked []string `json:"blocked,omitempty"`
+	// Switching lists indices that were verified under the block, and whose
+	// aliases may have been switched: for them the only way is forward.
+	Switching []string `json:"switching,omitempty"`
+	Freeze    *Freeze  `json:"freeze,omitempty"`
+}
+
+// keys of the store.
+func (f *Ferry) ferryKey() string             { return f.options.Name + "/ferry" }
+func (f *Ferry) indexKey(name string) string  { return f.options.Name + "/index/" + name }
+func (f *Ferry) indexPrefix() string          { return f.options.Name + "/index/" }
+func encode(v any) ([]byte, error)            { return json.Marshal(v) }
+func (f *Ferry) record() Record               { f.mu.Lock(); defer f.mu.Unlock(); return f.state }
+func (ix *index) snapshotRecord() IndexRecord { ix.mu.Lock(); defer ix.mu.Unlock(); return ix.rec }
+
+// index is one index on its journey. One goroutine at a time walks it; others
+// may read its record.
+type index struct {
+	ferry *Ferry
+	mu    sync.Mutex
+	rec   IndexRecord
+	// strict: the settled mark follows commits (S2.3.4).
+	strict bool
+	// docs of the index when it was planned, for progress.
+	docs int64
+}
+
+func (ix *index) id() string { return ix.rec.Index }
+
+// change applies fn to a copy of the record, makes the copy durable, and only
+// then lets it be seen. An error leaves the record as it was.
+func (ix *index) change(ctx context.Context, fn func(r *IndexRecord)) error {
+	changed := ix.snapshotRecord()
+	fn(&changed)
+	value, err := encode(changed)
+	if err != nil {
+		return fmt.Errorf("encode the checkpoint of index %s: %w", changed.Index, err)
+	}
+	if err := ix.ferry.store.Commit(ctx, ix.ferry.lease, checkpoint.Record{Key: ix.ferry.indexKey(changed.Index), Value: value}); err != nil {
+		return fmt.Errorf("commit the checkpoint of index %s: %w", changed.Index, err)
+	}
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	ix.rec = changed
+	return nil
+}
+
+// enter moves the record to the phase that follows from, and changes it.
+func (ix *index) enter(ctx context.Context, from Phase, fn func(r *IndexRecord)) error {
+	return ix.change(ctx, func(r *IndexRecord) {
+		r.Phase = next(from)
+		fn(r)
+	})
+}
+
+// change is index.change for the ferry's own record.
+func (f *Ferry) change(ctx context.Context, fn func(r *Record)) error {
+	changed := f.record()
+	fn(&changed)
+	value, err := encode(changed)
+	if err != nil {
+		return fmt.Errorf("encode the checkpoint of ferry %s: %w", changed.Name, err)
+	}
+	if err := f.store.Commit(ctx, f.lease, checkpoint.Record{Key: f.ferryKey(), Value: value}); err != nil {
+		return fmt.Errorf("commit the checkpoint of ferry %s: %w", changed.Name, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state = changed
+	return nil
+}
+
+// load reads the ferry's state; a ferry that never ran has an empty one.
+func (f *Ferry) load(ctx context.Context) error {
+	state, records, err := Load(ctx, f.store, f.options.Name)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state = state
+	f.indices = map[string]*index{}
+	for _, rec := range records {
+		f.indices[rec.Index] = &index{ferry: f, rec: rec}
+	}
+	return nil
+}
+
+// Load reads a ferry's state from a store, for whoever shows it. A ferry that
+// never ran gives a Record without a start.
+func Load(ctx context.Context, store checkpoint.Store, name string) (Record, []IndexRecord, error) {
+	state := Record{Name: name}
+	value, err := store.Load(ctx, name+"/ferry")
+	if err != nil && !errors.Is(err, checkpoint.ErrNotFound) {
+		return state, nil, fmt.Errorf("load ferry %s: %w", name, err)
+	}
+	if err == nil {
+		if err := json.Unmarshal(value, &state); err != nil {
+			return state, nil, fmt.Errorf("decode ferry %s: %w", name, err)
+		}
+	}
+	entries, err := store.List(ctx, name+"/index/")
+	if err != nil {
+		return state, nil, fmt.Errorf("list the indices of ferry %s: %w", name, err)
+	}
+	records := make([]IndexRecord, 0, len(entries))
+	for _, e := range entries {
+		var rec IndexRecord
+		if err := json.Unmarshal(e.Value, &rec); err != nil {
+			return state, nil, fmt.Errorf("decode %s: %w", e.Key, err)
+		}
+		records = append(records, rec)
+	}
+	return state, records, nil
+}
+
+// histories gives the history_uuid of each shard.
+func histories(positions []shard.Position) []string {
+	out := make([]string, len(positions))
+	for i, p := range positions {
+		out[i] = p.History
+	}
+	return out
+}

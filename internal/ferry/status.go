@@ -1,0 +1,34 @@
+package ferry
+
+// Status is what the store holds of a ferry, readable.
+type Status struct {
+	Name string `json:"name"`
+	// Running: a process answered for it.
+	Running  bool          `json:"running"`
+	Snapshot string        `json:"snapshot,omitempty"`
+	Blocked  []string      `json:"blocked,omitempty"`
+	Freeze   *Freeze       `json:"freeze,omitempty"`
+	Indices  []IndexRecord `json:"indices"`
+}
+
+// StatusOf puts a ferry's records together.
+func StatusOf(r Record, indices []IndexRecord) Status {
+	if indices == nil {
+		indices = []IndexRecord{}
+	}
+	return Status{Name: r.Name, Snapshot: r.Snapshot, Blocked: r.Blocked, Freeze: r.Freeze, Indices: indices}
+}
+
+// Status gives the ferry's present state. Safe for concurrent use.
+func (f *Ferry) Status() Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var records []IndexRecord
+	for _, name := range sortedNames(f.indices) {
+		records = append(records, f.indices[name].snapshotRecord())
+	}
+	return StatusOf(f.state, records)
+}
+
+// Freeze is the freeze of the last cutover; nil where there was none.
+func (f *Ferry) Freeze() *Freeze { return f.record().Freeze }

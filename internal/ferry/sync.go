@@ -1,0 +1,153 @@
+package ferry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"esferry/internal/metadata"
+)
+
+// IndexSummary is what a command did with an index, and how the sides stand.
+type IndexSummary struct {
+	Index      string `json:"index"`
+	Target     string `json:"target"`
+	Path       Path   `json:"path"`
+	Phase      Phase  `json:"phase"`
+	SourceDocs int64  `json:"source_docs"`
+	TargetDocs int64  `json:"target_docs"`
+	Equal      bool   `json:"equal"`
+	// Moving: the source took writes during the count.
+	Moving   bool  `json:"moving"`
+	Lag      int64 `json:"lag"`
+	Applied  int64 `json:"applied"`
+	Deleted  int64 `json:"deleted"`
+	Rejected int64 `json:"rejected"`
+}
+
+// Summary gives every index that was counted, sorted by name.
+func (f *Ferry) Summary() []IndexSummary {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := []IndexSummary{}
+	for _, name := range sortedNames(f.indices) {
+		r := f.indices[name].snapshotRecord()
+		if r.Counts == nil {
+			continue
+		}
+		out = append(out, IndexSummary{
+			Index: r.Index, Target: r.Target, Path: r.Path, Phase: r.Phase,
+			SourceDocs: r.Counts.Source, TargetDocs: r.Counts.Target, Equal: r.Counts.Equal, Moving: r.Counts.Moving,
+			Lag: r.Lag, Applied: r.Written.Applied + r.Written.Repaired, Deleted: r.Deleted, Rejected: r.Written.Rejected,
+		})
+	}
+	return out
+}
+
+// Sync makes one round of every index that is carried, looks up its deletes,
+// and counts both sides. It returns ErrDifference where the counts differ
+// although the source stood still.
+func (f *Ferry) Sync(ctx context.Context) error {
+	indices := f.active()
+	if len(indices) == 0 {
+		return &NothingCarriedError{Ferry: f.options.Name}
+	}
+	return f.each(ctx, indices, func(ctx context.Context, ix *index) error {
+		return f.phase(ctx, "sync", ix.id(), func(ctx context.Context) error {
+			if err := ix.checkSource(ctx); err != nil {
+				return err
+			}
+			if _, err := ix.round(ctx); err != nil {
+				return err
+			}
+			if !f.options.IgnoreDeletes {
+				if err := ix.deletes(ctx); err != nil {
+					return err
+				}
+			}
+			return ix.mustAgree(ctx)
+		})
+	})
+}
+
+// mustAgree counts both sides; a difference under a moving source means nothing.
+func (ix *index) mustAgree(ctx context.Context) error {
+	c, err := ix.compare(ctx)
+	if err != nil {
+		return err
+	}
+	if c.Equal || c.Moving || ix.agreesButFor(c) {
+		return nil
+	}
+	return fmt.Errorf("index %s: %w: %d documents on the source, %d on the target", ix.id(), ErrDifference, c.Source, c.Target)
+}
+
+// agreesButFor reports whether the counts differ by no more than what was
+// rejected, or by deletes that are ignored on purpose.
+func (ix *index) agreesButFor(c Counts) bool {
+	rejected := ix.snapshotRecord().Written.Rejected
+	return rejected > 0 && c.Target < c.Source && c.Source-c.Target <= rejected || ix.ferry.options.IgnoreDeletes && c.Target > c.Source
+}
+
+// Verify counts both sides of every index that is carried, switched ones
+// included, and changes nothing but the store.
+func (f *Ferry) Verify(ctx context.Context) error {
+	f.mu.Lock()
+	names := sortedNames(f.indices)
+	f.mu.Unlock()
+	var indices []*index
+	for _, ix := range f.named(names) {
+		if phase := ix.snapshotRecord().Phase; phase != Planned && phase != Recorded {
+			indices = append(indices, ix)
+		}
+	}
+	if len(indices) == 0 {
+		return &NothingCarriedError{Ferry: f.options.Name}
+	}
+	differ := make(chan error, len(indices))
+	err := f.each(ctx, indices, func(ctx context.Context, ix *index) error {
+		err := ix.mustAgree(ctx)
+		if errors.Is(err, ErrDifference) {
+			// The others are counted all the same.
+			differ <- err
+			return nil
+		}
+		return err
+	})
+	close(differ)
+	if err != nil {
+		return err
+	}
+	var all []error
+	for d := range differ {
+		all = append(all, d)
+	}
+	return errors.Join(all...)
+}
+
+// Metadata carries templates and ingest pipelines that the target lacks, and
+// notes what differs; it overwrites nothing.
+func (f *Ferry) Metadata(ctx context.Context) error {
+	return f.phase(ctx, "metadata", "", func(ctx context.Context) error {
+		notes, err := metadata.Carry(ctx, f.source, f.target)
+		f.noteAll(notes)
+		return err
+	})
+}
+
+// Forget drops what the store holds of an index, so that it is carried anew.
+func (f *Ferry) Forget(ctx context.Context, name string) error {
+	f.mu.Lock()
+	ix := f.indices[name]
+	f.mu.Unlock()
+	if ix == nil {
+		return fmt.Errorf("ferry %s holds no checkpoint of index %s", f.options.Name, name)
+	}
+	if err := f.forget(ctx, name); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.indices, name)
+	return nil
+}

@@ -1,0 +1,51 @@
+package report
+
+import (
+	"time"
+
+	"esferry/internal/shard"
+)
+
+// Kind of an event; a string, so that JSON lines stay readable.
+type Kind string
+
+// The kinds of events.
+const (
+	// PhaseBegun and PhaseEnded frame a phase of the ferry, or of an index.
+	PhaseBegun Kind = "phase_begun"
+	PhaseEnded Kind = "phase_ended"
+	// Progress is some units of a phase done: documents, shards or objects.
+	Progress Kind = "progress"
+	// RoundEnded closes one pass over an index; Lag is what is outstanding.
+	RoundEnded Kind = "round_ended"
+	// Committed says that watermarks are durable.
+	Committed Kind = "committed"
+	// Retried says that something is tried again, and why.
+	Retried Kind = "retried"
+	// Noted is a remark for the operator: dropped settings, kept templates.
+	Noted Kind = "noted"
+)
+
+// Event is one thing that happened. Only fields that apply are set.
+type Event struct {
+	Time   time.Time    `json:"time"`
+	Kind   Kind         `json:"type"`
+	Phase  string       `json:"phase,omitempty"`
+	Index  string       `json:"index,omitempty"`
+	Window shard.Window `json:"window,omitzero"`
+	// Done and Total count the phase's units.
+	Done  int64 `json:"done,omitempty"`
+	Total int64 `json:"total,omitempty"`
+	Docs  int64 `json:"docs,omitempty"`
+	Bytes int64 `json:"bytes,omitempty"`
+	// Lag is the count of operations outstanding.
+	Lag     int64   `json:"lag,omitempty"`
+	Seconds float64 `json:"seconds,omitempty"`
+	Message string  `json:"message,omitempty"`
+}
+
+// Observer hears of events, from many goroutines. Observe must not block; a
+// nil Observer in options is fine.
+type Observer interface {
+	Observe(e Event)
+}
