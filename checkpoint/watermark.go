@@ -61,18 +61,23 @@ type Watermark struct {
 	// SMax is the restored shard's max_seq_no before the first write; -1 on
 	// the stream path, and until the restore is done.
 	SMax int64 `json:"s_max"`
+	// RepeatTo ends the stretch that is carried again after a failover: up to
+	// it, equal versions may carry other content. -1 before the first failover.
+	RepeatTo int64 `json:"repeat_to"`
 }
 
 // Start gives the watermark of a shard that is carried by stream from its first
 // operation on.
 func Start(p shard.Position) Watermark {
-	return Watermark{Shard: p.Shard, Term: p.Term, History: p.History, W: -1, S: -1, M: -1, W0: -1, SMax: -1}
+	return Watermark{Shard: p.Shard, Term: p.Term, History: p.History, W: -1, S: -1, M: -1, W0: -1, SMax: -1, RepeatTo: -1}
 }
 
 // BeforeSnapshot gives the watermark to record before a snapshot starts: all
-// at or below p's global checkpoint will be in it.
+// at or below p's global checkpoint will be in it. A global checkpoint that is
+// not assigned yet (-2) counts as none.
 func BeforeSnapshot(p shard.Position) Watermark {
-	return Watermark{Shard: p.Shard, Term: p.Term, History: p.History, W: p.Global, S: Unsettled, M: p.Max, W0: p.Global, SMax: -1}
+	w0 := max(p.Global, -1)
+	return Watermark{Shard: p.Shard, Term: p.Term, History: p.History, W: w0, S: Unsettled, M: p.Max, W0: w0, SMax: -1, RepeatTo: -1}
 }
 
 // Restored records what the restored shard holds, before the first write to
@@ -93,8 +98,9 @@ type Round struct {
 	Mark Watermark
 	// Window is (W, G].
 	Window shard.Window
-	// Repeat says that the term changed: equal versions may carry other
-	// content, so that they are written too (protocol 1.4).
+	// Repeat says that the term changed, in this round or in an earlier one
+	// whose repeat is not through: equal versions may carry other content, so
+	// that they are written too (protocol 1.4).
 	Repeat bool
 }
 
@@ -102,20 +108,21 @@ type Round struct {
 // what the round carries (protocol 1.3). With strict, the settled mark follows
 // the commits instead of the global checkpoint, for engines and durabilities
 // that number operations before they are safe on disk (S2.3.4).
+//
+// The round's mark is not to be stored: only what Advance makes of it is, since
+// a failover between the reads of p's parts shows at Advance at the earliest.
 func (w Watermark) Begin(p shard.Position, strict bool) (Round, error) {
-	switch {
-	case p.History != w.History:
-		return Round{}, &BindingError{Shard: w.Shard, What: "history_uuid", Was: w.History, Is: p.History}
-	case p.Max < w.W:
-		return Round{}, &BindingError{Shard: w.Shard, What: "highest sequence number", Was: fmt.Sprint(w.W), Is: fmt.Sprint(p.Max)}
-	case p.Term < w.Term:
-		return Round{}, &BindingError{Shard: w.Shard, What: "primary term", Was: fmt.Sprint(w.Term), Is: fmt.Sprint(p.Term)}
-	case p.Term != w.Term && !w.Settled():
-		return Round{}, &BindingError{Shard: w.Shard, What: "primary term before the restored baseline had settled", Was: fmt.Sprint(w.Term), Is: fmt.Sprint(p.Term)}
+	if err := w.bound(p); err != nil {
+		return Round{}, err
 	}
 	repeat := p.Term != w.Term
 	if repeat {
-		w.W, w.Term = w.S, p.Term
+		// All above S is scanned again, so that nothing can have hidden
+		// anything from a scan that still counts. A write that was lost with
+		// the old primary must not hold M up: without new writes G would never
+		// reach it, and S never follow.
+		w.W, w.M, w.Term = w.S, -1, p.Term
+		w.RepeatTo = max(w.RepeatTo, p.Max)
 	} else if p.Global >= w.M {
 		settled := w.W
 		if strict {
@@ -126,7 +133,31 @@ func (w Watermark) Begin(p shard.Position, strict bool) (Round, error) {
 	if p.Global < w.W {
 		return Round{}, fmt.Errorf("%s: %w: %d, below %d", w.Shard, ErrBehind, p.Global, w.W)
 	}
-	return Round{Mark: w, Window: shard.Window{Shard: w.Shard, From: w.W, To: p.Global}, Repeat: repeat}, nil
+	return Round{
+		Mark:   w,
+		Window: shard.Window{Shard: w.Shard, From: w.W, To: p.Global},
+		Repeat: repeat || w.W < w.RepeatTo,
+	}, nil
+}
+
+// bound returns a *BindingError where the watermark does not speak of the shard
+// that p was read from (protocol 1.7), or never spoke of its baseline.
+func (w Watermark) bound(p shard.Position) error {
+	switch {
+	case w.SMax < w.W0:
+		// A snapshot holds all that was durable before it began.
+		return &BindingError{Shard: w.Shard, What: "highest sequence number of the baseline", Was: "at least " + fmt.Sprint(w.W0), Is: fmt.Sprint(w.SMax)}
+	case p.History != w.History:
+		return &BindingError{Shard: w.Shard, What: "history_uuid", Was: w.History, Is: p.History}
+	case p.Max < w.W:
+		return &BindingError{Shard: w.Shard, What: "highest sequence number", Was: fmt.Sprint(w.W), Is: fmt.Sprint(p.Max)}
+	case p.Term < w.Term:
+		return &BindingError{Shard: w.Shard, What: "primary term", Was: fmt.Sprint(w.Term), Is: fmt.Sprint(p.Term)}
+	case p.Term != w.Term && !w.Settled():
+		return &BindingError{Shard: w.Shard, What: "primary term before the restored baseline had settled", Was: fmt.Sprint(w.Term), Is: fmt.Sprint(p.Term)}
+	default:
+		return nil
+	}
 }
 
 // Rewrites reports whether a window must be written with external_gte: it
@@ -139,7 +170,8 @@ func (r Round) Rewrites(w shard.Window) bool {
 // Advance gives the watermark after every window at or below to is
 // acknowledged. now must have been read after the last of these windows'
 // scans was open: no operation above its max_seq_no can have hidden anything
-// from them.
+// from them. With an error nothing moved: what was stored before still holds,
+// and w is to be dropped.
 func (w Watermark) Advance(to int64, now shard.Position) (Watermark, error) {
 	if now.Term != w.Term || now.History != w.History {
 		return w, fmt.Errorf("%s: %w: %d, then %d", w.Shard, ErrTermChanged, w.Term, now.Term)

@@ -45,11 +45,10 @@ func (s *scanner) expect(want byte) error {
 
 // text consumes a string and gives it with its quotes and escapes.
 func (s *scanner) text() ([]byte, error) {
-	start := s.pos
 	if err := s.expect('"'); err != nil {
 		return nil, err
 	}
-	for start = s.pos - 1; ; s.pos++ {
+	for start := s.pos - 1; ; s.pos++ {
 		n := bytes.IndexByte(s.buf[s.pos:], '"')
 		if n < 0 {
 			s.pos = len(s.buf)

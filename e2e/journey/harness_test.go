@@ -1,7 +1,6 @@
 package journey_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -181,38 +180,6 @@ func (o outcome) summary(t *testing.T) summary {
 		t.Fatalf("the last line is no summary: %q (%v)", lines[len(lines)-1], err)
 	}
 	return s
-}
-
-// killed runs the binary, kills it with SIGKILL right after its n-th event, and
-// reports whether it lived that long.
-func killed(t *testing.T, n int, args ...string) (alive bool) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), theWorld.binary, args...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(stdout)
-	lines.Buffer(nil, 1<<20)
-	last := ""
-	for seen := 0; seen < n && lines.Scan(); seen++ {
-		last = lines.Text()
-	}
-	if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		t.Fatal(err)
-	}
-	_, _ = io.Copy(io.Discard, stdout)
-	err = cmd.Wait()
-	if cmd.ProcessState.Exited() && cmd.ProcessState.ExitCode() != 0 {
-		t.Fatalf("it failed by itself (%v) after %s\n%s", err, last, tail(stderr.String()))
-	}
-	t.Logf("killed after event %d: %s", n, last)
-	return cmd.ProcessState.Exited()
 }
 
 // call sends a request to an engine and gives its answer; a status above 299

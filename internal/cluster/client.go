@@ -181,7 +181,8 @@ func path(segments ...string) string {
 	var b strings.Builder
 	for _, s := range segments {
 		b.WriteByte('/')
-		b.WriteString(url.PathEscape(s))
+		// Elasticsearch before 7 reads a plus sign in a path as a space.
+		b.WriteString(strings.ReplaceAll(url.PathEscape(s), "+", "%2B"))
 	}
 	return b.String()
 }

@@ -83,6 +83,14 @@ func (e *Error) Ambiguous() bool {
 // NotFound reports whether err is an engine's 404.
 func NotFound(err error) bool { return statusOf(err) == http.StatusNotFound }
 
+// AlreadyThere reports whether err is an engine's refusal to make an index that
+// exists, by create or by restore.
+func AlreadyThere(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Type == "resource_already_exists_exception" || e.Type == "index_already_exists_exception" ||
+		e.Type == "snapshot_restore_exception" && strings.Contains(e.Reason, "already exists"))
+}
+
 // Ambiguous reports whether err is an *Error whose effect is not known.
 func Ambiguous(err error) bool {
 	var e *Error

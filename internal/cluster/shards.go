@@ -169,3 +169,36 @@ func sortedKeys[V any](m map[string]V) []string {
 	sort.Strings(keys)
 	return keys
 }
+
+// RoutingShards reads the number that the engine divides routing hashes by. An
+// index made with the same one elsewhere puts every document into the shard of
+// the same number; the defaults differ between versions.
+func (c *Cluster) RoutingShards(ctx context.Context, index string) (int, error) {
+	var state struct {
+		Metadata struct {
+			Indices map[string]struct {
+				RoutingShards int `json:"routing_num_shards"`
+			}
+		}
+	}
+	const op = "read the routing shards"
+	r := request{op: op, index: index, method: "GET", path: path("_cluster", "state", "metadata", index),
+		params: params("filter_path", "metadata.indices.*.routing_num_shards")}
+	if err := c.call(ctx, r, &state); err != nil {
+		return 0, err
+	}
+	if n := state.Metadata.Indices[index].RoutingShards; n > 0 {
+		return n, nil
+	}
+	// Engines before 7 keep it as a setting, and default to the shards there are.
+	settings, err := c.flatSettings(ctx, index, "open,closed")
+	if err != nil {
+		return 0, err
+	}
+	for _, key := range []string{"index.number_of_routing_shards", "index.number_of_shards"} {
+		if n, err := strconv.Atoi(settings[index][key]); err == nil {
+			return n, nil
+		}
+	}
+	return 0, partial(op, index, c.address, "neither the cluster state nor the settings tell them")
+}

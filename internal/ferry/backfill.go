@@ -123,7 +123,7 @@ func (b *backfill) begin(ctx context.Context, name, uuid string, query json.RawM
 		return err
 	}
 	if !found {
-		body, err := metadata.CreateBody(translated, metadata.TakenOff(f.target.Identity()))
+		body, err := f.createBody(ctx, name, translated)
 		if err != nil {
 			return err
 		}
@@ -133,10 +133,7 @@ func (b *backfill) begin(ctx context.Context, name, uuid string, query json.RawM
 		if err := b.save(ctx); err != nil {
 			return err
 		}
-		if err := f.target.CreateIndex(ctx, b.rec.Target, body); err != nil {
-			return err
-		}
-		if there, _, err = f.target.Index(ctx, b.rec.Target); err != nil {
+		if there, err = f.make(ctx, b.rec.Target, body); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package ferry
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sort"
 
@@ -161,25 +162,53 @@ func (ix *index) create(ctx context.Context) error {
 			return err
 		}
 	}
-	body, err := metadata.CreateBody(translated, metadata.TakenOff(f.target.Identity()))
+	body, err := f.createBody(ctx, rec.Index, translated)
 	if err != nil {
 		return err
 	}
-	there, found, err := f.target.Index(ctx, rec.Target)
-	if err != nil {
+	if _, err := f.make(ctx, rec.Target, body); err != nil {
 		return err
 	}
-	if !found {
-		if err := f.target.CreateIndex(ctx, rec.Target, body); err != nil {
-			return err
-		}
-	} else if err := ix.mustBeEmpty(ctx, there.UUID); err != nil {
+	if err := ix.mustBeEmpty(ctx); err != nil {
 		return err
 	}
 	return ix.bind(ctx)
 }
 
-func (ix *index) mustBeEmpty(ctx context.Context, uuid string) error {
+// make creates an index on the target unless it is there, and gives it. A
+// request of an earlier run that died may be carried out at this very moment.
+func (f *Ferry) make(ctx context.Context, name string, body json.RawMessage) (cluster.Index, error) {
+	there, found, err := f.target.Index(ctx, name)
+	if err != nil || found {
+		return there, err
+	}
+	err = f.target.CreateIndex(ctx, name, body)
+	if err != nil && !cluster.AlreadyThere(err) && !cluster.Ambiguous(err) {
+		return there, err
+	}
+	there, found, asked := f.target.Index(ctx, name)
+	if asked != nil || found {
+		return there, asked
+	}
+	return there, err
+}
+
+// createBody prepares the making of an index that is to be filled: without
+// replicas and refreshes, and with the source's routing, so that one id under
+// two routings stays two documents (protocol 1.5).
+func (f *Ferry) createBody(ctx context.Context, index string, translated cluster.Definition) (json.RawMessage, error) {
+	routing, err := f.source.RoutingShards(ctx, index)
+	if err != nil {
+		return nil, err
+	}
+	settings := f.takenOff()
+	settings["index.number_of_routing_shards"] = routing
+	return metadata.CreateBody(translated, settings)
+}
+
+// mustBeEmpty refuses an index under our name that holds documents before we
+// wrote any.
+func (ix *index) mustBeEmpty(ctx context.Context) error {
 	rec := ix.snapshotRecord()
 	if err := ix.ferry.target.Refresh(ctx, rec.Target); err != nil {
 		return err
@@ -189,7 +218,7 @@ func (ix *index) mustBeEmpty(ctx context.Context, uuid string) error {
 		return err
 	}
 	return &ObstacleError{Obstacles: []preflight.Obstacle{{
-		Index: rec.Index, Problem: fmt.Sprintf("the target's index %s (%s) holds %d documents that this ferry did not write", rec.Target, uuid, docs),
+		Index: rec.Index, Problem: fmt.Sprintf("the target's index %s holds %d documents that this ferry did not write", rec.Target, docs),
 		Remedy: "delete it on the target, then run again",
 	}}}
 }

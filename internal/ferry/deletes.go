@@ -20,6 +20,9 @@ import (
 const (
 	// askAtOnce bounds the documents in one _mget.
 	askAtOnce = 1000
+	// rememberAtMost bounds the documents of a shard that are held in memory,
+	// about a hundred bytes each.
+	rememberAtMost = 500000
 	// rangesAtOnce bounds the clauses of one query.
 	rangesAtOnce = 500
 	// brakeFloor: below so many deletes the brake stays open, since a share of
@@ -69,8 +72,12 @@ func (ix *index) deletes(ctx context.Context) error {
 	if s.surplus() > 0 || s.moving {
 		// What the delta wrote, or the whole index where it came by stream.
 		if err := s.each(ctx, func(ctx context.Context, i int) error {
+			known, err := s.known(ctx, i)
+			if err != nil {
+				return err
+			}
 			w := shard.Window{Shard: s.target[i].Shard, From: mark0(rec, i), To: s.target[i].Max}
-			return s.remove(ctx, i, w, stream.Options{IDsOnly: true})
+			return s.remove(ctx, i, w, stream.Options{IDsOnly: true}, known)
 		}); err != nil {
 			return err
 		}
@@ -155,7 +162,7 @@ func (s *sides) untouched(ctx context.Context) error {
 			return err
 		}
 		for part := range slices.Chunk(found, rangesAtOnce) {
-			if err := s.remove(ctx, i, w, stream.Options{IDsOnly: true, Query: verify.Ranges(part)}); err != nil {
+			if err := s.remove(ctx, i, w, stream.Options{IDsOnly: true, Query: verify.Ranges(part)}, nil); err != nil {
 				return err
 			}
 		}
@@ -163,9 +170,36 @@ func (s *sides) untouched(ctx context.Context) error {
 	})
 }
 
-// remove reads ids in a window of the target, asks the source for each, and
-// deletes those that are gone there.
-func (s *sides) remove(ctx context.Context, number int, w shard.Window, o stream.Options) error {
+// known reads which documents a shard of the source holds, where the target's
+// whole shard has to be looked through: a scan costs a tenth of asking for each.
+// It only spares questions, since what it lacks is asked for all the same; a
+// shard too large to remember is asked for document by document.
+func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}, error) {
+	if restored(s.rec) || s.here > int64(len(s.source))*rememberAtMost {
+		return nil, nil
+	}
+	p := s.source[number]
+	var known map[cluster.Key]struct{}
+	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
+		known = map[cluster.Key]struct{}{}
+		reader := stream.NewReader(s.index.ferry.source, s.index.ferry.budget, stream.Options{IDsOnly: true})
+		for b, err := range reader.Read(ctx, p, shard.Window{Shard: p.Shard, From: -1, To: p.Max}) {
+			if err != nil {
+				return err
+			}
+			for _, d := range b.Docs {
+				known[cluster.Key{ID: string(d.ID), Routing: string(d.Routing)}] = struct{}{}
+			}
+			b.Release()
+		}
+		return nil
+	})
+	return known, err
+}
+
+// remove reads ids in a window of the target, asks the source for each that is
+// not known to be there, and deletes those that are gone.
+func (s *sides) remove(ctx context.Context, number int, w shard.Window, o stream.Options, known map[cluster.Key]struct{}) error {
 	var gone []sink.Gone
 	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
 		gone = gone[:0]
@@ -176,10 +210,10 @@ func (s *sides) remove(ctx context.Context, number int, w shard.Window, o stream
 			}
 			found := make([]sink.Gone, 0, len(b.Docs))
 			for _, d := range b.Docs {
-				found = append(found, sink.Gone{
-					Key:   cluster.Key{ID: string(d.ID), Routing: string(d.Routing)},
-					Found: cluster.Found{Found: true, Version: d.Version, SeqNo: d.SeqNo, Term: d.Term},
-				})
+				key := cluster.Key{ID: string(d.ID), Routing: string(d.Routing)}
+				if _, there := known[key]; !there {
+					found = append(found, sink.Gone{Key: key, Found: cluster.Found{Found: true, Version: d.Version, SeqNo: d.SeqNo, Term: d.Term}})
+				}
 			}
 			b.Release()
 			absent, err := s.absent(ctx, found)

@@ -110,13 +110,22 @@ func (f *Ferry) restoreAll(ctx context.Context, indices []*index) error {
 		}
 		err = snapshotpath.Restore(ctx, f.target, snapshotpath.RestoreOptions{
 			Repository: f.options.Snapshot.Target.Name, Snapshot: f.record().Snapshot, Index: rec.Index, As: rec.Target,
-			Settings: metadata.TakenOff(f.target.Identity()),
+			Settings: f.takenOff(),
 		})
 		if err != nil {
 			return fmt.Errorf("restore index %s: %w", rec.Index, err)
 		}
 	}
 	return nil
+}
+
+// takenOff gives what target indices have while they are filled.
+func (f *Ferry) takenOff() map[string]any {
+	settings := metadata.TakenOff(f.target.Identity())
+	if s := f.options.Snapshot; s != nil {
+		settings["index.number_of_replicas"], settings["index.refresh_interval"] = s.Replicas, s.Refresh
+	}
+	return settings
 }
 
 // awaitRestore waits until the index's own shards are started, and binds it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -15,10 +16,11 @@ type Temporary interface{ Temporary() bool }
 // Policy bounds the tries of Do. The zero value is a good default for calls to
 // an engine: up to five minutes, from 200 ms to 10 s between tries.
 type Policy struct {
-	// First is the delay before the second try; 200 ms when zero.
+	// First is the delay before the second try, give or take half of it; 200 ms
+	// when zero.
 	First time.Duration
-	// Most is the longest delay between two tries; 10 s when zero: longer, and
-	// an operator thinks that the ferry hangs.
+	// Most is the longest delay between two tries, jitter included; 10 s when
+	// zero: longer, and an operator thinks that the ferry hangs.
 	Most time.Duration
 	// Total is the time after which the last error is returned; 5 min when zero:
 	// an engine's rolling restart takes about that long for a node.
@@ -27,10 +29,12 @@ type Policy struct {
 	Notify func(err error, delay time.Duration)
 }
 
-// Retryable reports whether err, or an error in its chain, calls itself
-// temporary. Errors of an ended context never are.
+// Retryable reports whether err calls itself temporary; in a chain the outermost
+// error that has a say decides. Errors of an ended context never are. Time-outs
+// of package net are no such errors, although errors.Is takes them for
+// context.DeadlineExceeded: a node that restarts answers the next dial.
 func Retryable(err error) bool {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || ended(err) {
 		return false
 	}
 	var t interface {
@@ -40,12 +44,29 @@ func Retryable(err error) bool {
 	return errors.As(err, &t) && t.Temporary()
 }
 
+// ended looks for the very errors of an ended context in err's tree.
+func ended(err error) bool {
+	if err == context.Canceled || err == context.DeadlineExceeded { //nolint:errorlint // identity is meant, see Retryable
+		return true
+	}
+	switch wrapper := err.(type) { //nolint:errorlint // this walks the tree as errors.Is does
+	case interface{ Unwrap() error }:
+		return ended(wrapper.Unwrap())
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(wrapper.Unwrap(), ended)
+	default:
+		return false
+	}
+}
+
 // Do calls fn until it succeeds, fails for good, or the policy's time is over,
-// with exponential backoff and jitter in between. It returns fn's last error.
+// with exponential backoff and jitter in between. It returns fn's last error,
+// below ctx's when ctx ended before another try.
 func Do(ctx context.Context, p Policy, fn func(ctx context.Context) error) error {
 	schedule := backoff.NewExponentialBackOff()
-	schedule.InitialInterval = or(p.First, 200*time.Millisecond)
-	schedule.MaxInterval = or(p.Most, 10*time.Second)
+	// Jitter adds up to a half: two thirds keep the sum within Most.
+	schedule.MaxInterval = or(p.Most, 10*time.Second) * 2 / 3
+	schedule.InitialInterval = min(or(p.First, 200*time.Millisecond), schedule.MaxInterval)
 	options := []backoff.RetryOption{
 		backoff.WithBackOff(schedule),
 		backoff.WithMaxElapsedTime(or(p.Total, 5*time.Minute)),
@@ -53,23 +74,27 @@ func Do(ctx context.Context, p Policy, fn func(ctx context.Context) error) error
 	if p.Notify != nil {
 		options = append(options, backoff.WithNotify(p.Notify))
 	}
+	var last error
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := fn(ctx)
-		if err != nil && !Retryable(err) {
-			return struct{}{}, backoff.Permanent(err)
+		last = fn(ctx)
+		if last != nil && !Retryable(last) {
+			return struct{}{}, backoff.Permanent(last)
 		}
-		return struct{}{}, err
+		return struct{}{}, last
 	}, options...)
-	var permanent *backoff.PermanentError
-	if errors.As(err, &permanent) {
-		return permanent.Err
+	if err == nil || errors.Is(err, last) {
+		return last
 	}
-	return err
+	// Only an end of ctx is left, and err is its cause, which may hide that.
+	return fmt.Errorf("%w, before another try after: %w", ctx.Err(), last)
 }
 
 // Sleep waits for d or for the end of ctx, whichever is first; it returns
-// ctx's error in the second case.
+// ctx's error in the second case, and always when ctx has ended before.
 func Sleep(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

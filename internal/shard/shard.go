@@ -28,7 +28,7 @@ func (w Window) String() string { return fmt.Sprintf("%s(%d,%d]", w.Shard, w.Fro
 func (w Window) Span() int64 { return max(0, w.To-w.From) }
 
 // Overlaps reports whether the window shares a sequence number with (from, to].
-func (w Window) Overlaps(from, to int64) bool { return w.From < to && from < w.To && from < to }
+func (w Window) Overlaps(from, to int64) bool { return max(w.From, from) < min(w.To, to) }
 
 // Position is what a primary says about itself at one moment (protocol 1.1).
 type Position struct {

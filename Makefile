@@ -1,0 +1,81 @@
+# The two commands of a newcomer are `make demo` and `make test`.
+# `make check` and `make unit` are the inner loop.
+
+GO       ?= go
+DEMO     := ./internal/lab/demo
+# The second module: tests on real engines, and what they need beside us.
+E2E      := e2e
+FUZZTIME ?= 20s
+# For example E2EFLAGS='-v -run TestRun/6.8'.
+E2EFLAGS ?=
+
+# Tools are pinned here and run from the module cache: none is in go.mod.
+GOLANGCI    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK := $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.8.0
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## show these targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
+
+.PHONY: build
+build: ## build bin/esferry
+	$(GO) build -trimpath -ldflags '-s -w' -o bin/esferry ./cmd/esferry
+
+.PHONY: demo
+demo: ## move live indices between two real clusters and compare both sides (needs a JDK and Maven)
+	$(GO) run $(DEMO)
+
+.PHONY: test
+test: unit e2e ## everything, real engines included: what CI runs
+
+.PHONY: unit
+unit: ## tests without engines, under a minute
+	$(GO) test -race ./...
+
+.PHONY: e2e
+e2e: ## tests on real engines (needs a JDK and Maven)
+	cd $(E2E) && $(GO) test -race -count=1 -timeout 80m -p 1 $(E2EFLAGS) ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for a while (FUZZTIME=20s)
+	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . \
+		| sed -E 's,^(\./.*)/[^/]+:func (.*),\1 \2,' | sort \
+		| while read -r dir target; do \
+			echo "$$dir $$target"; \
+			(cd "$$dir" && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) . </dev/null) || exit 1; \
+		done
+
+.PHONY: check
+check: tidy-check fmt-check lint archtest vuln ## all that needs no engine and no test run
+
+.PHONY: tidy-check
+tidy-check: ## fail when go.mod or go.sum is not what the code needs
+	$(GO) mod tidy -diff
+	cd $(E2E) && $(GO) mod tidy -diff
+
+.PHONY: fmt
+fmt: ## format both modules
+	$(GOLANGCI) fmt
+
+.PHONY: fmt-check
+fmt-check: ## fail when a file is not formatted
+	$(GOLANGCI) fmt --diff
+
+.PHONY: lint
+lint: ## run the linters over both modules
+	$(GOLANGCI) run ./...
+	cd $(E2E) && $(GOLANGCI) run ./...
+
+.PHONY: archtest
+archtest: ## check imports, goroutines and sizes
+	$(GO) test ./internal/archtest
+
+.PHONY: vuln
+vuln: ## look both modules up in the Go vulnerability database (needs the network)
+	$(GOVULNCHECK) ./...
+	cd $(E2E) && $(GOVULNCHECK) -test ./...
+
+.PHONY: clean
+clean: ## remove what was built; cached engines stay
+	rm -rf bin

@@ -1,0 +1,59 @@
+package boltstore_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"esferry/checkpoint"
+	"esferry/checkpoint/boltstore"
+	"esferry/checkpoint/storetest"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	storetest.Run(t, func(t *testing.T) checkpoint.Store {
+		t.Helper()
+		return open(t, filepath.Join(root, strings.ReplaceAll(t.Name(), "/", "_"), "ferry.db"))
+	})
+}
+
+// open opens the store, to be closed by the test or at its end.
+func open(t *testing.T, path string) *boltstore.Store {
+	t.Helper()
+	s, err := boltstore.Open(t.Context(), path)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() { _ = s.Close() }) // the test itself looks at Close where it matters
+	return s
+}
+
+func TestFilesAndModes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "new", "folder", "ferry.db")
+	s := open(t, path)
+	if _, err := s.Acquire(t.Context(), checkpoint.Holder{Host: "h", PID: 7}); err != nil {
+		t.Fatal(err)
+	}
+	mode := func(name string, want os.FileMode) {
+		t.Helper()
+		info, err := os.Stat(name)
+		if err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: got %v, %v, want mode %o", name, info, err, want)
+		}
+	}
+	mode(filepath.Dir(path), 0o700)
+	mode(path, 0o600)
+	mode(path+".holder", 0o600)
+	mode(path+".json", 0o600)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(path + "*")
+	if err != nil || strings.Join(left, " ") != path+" "+path+".json" {
+		t.Errorf("after Close: got %v, %v, want the store and its export", left, err)
+	}
+}

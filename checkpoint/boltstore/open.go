@@ -1,0 +1,171 @@
+package boltstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"esferry/checkpoint"
+)
+
+// lockTimeout is how long another process's lock is waited for: longer than a
+// look by status takes, shorter than an operator's patience.
+const lockTimeout = time.Second
+
+var _ checkpoint.Store = (*Store)(nil)
+
+// Open opens the store at path for writing, and makes it, with its folder,
+// where there is none. While another process has it open, the error is a
+// *checkpoint.HeldError; a file that cannot be trusted gives a *DamagedError,
+// *MissingError or *SchemaError and is left as it is.
+func Open(ctx context.Context, path string) (*Store, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("open the checkpoint store %s: %w", path, err)
+	}
+	if err := ensure(path); err != nil {
+		return nil, fmt.Errorf("open the checkpoint store: %w", err)
+	}
+	s, err := open(path, false)
+	if err != nil {
+		return nil, fmt.Errorf("open the checkpoint store: %w", err)
+	}
+	// Whoever wrote it is gone, or the lock would not be ours.
+	if err := removeHolder(path); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the checkpoint store: %w", err), s.shut())
+	}
+	return s, nil
+}
+
+// OpenReadOnly opens the store at path for Load and List, while nobody writes
+// to it: several may at once. A missing file is an error that wraps
+// fs.ErrNotExist; the other errors are those of Open.
+func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("open the checkpoint store %s: %w", path, err)
+	}
+	s, err := open(path, true)
+	if err != nil {
+		return nil, fmt.Errorf("open the checkpoint store: %w", err)
+	}
+	return s, nil
+}
+
+// ensure makes an empty store where there is no file.
+func ensure(path string) error {
+	_, err := os.Stat(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, err := os.Lstat(path + exportSuffix); err == nil {
+		return &MissingError{Path: path}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	err = create(path, func(*bolt.Tx) error { return nil })
+	if errors.Is(err, fs.ErrExist) {
+		// Another process was quicker.
+		return nil
+	}
+	return err
+}
+
+// create makes the file under another name, complete, and links it to its own:
+// whoever opens it, at whatever moment, finds no half-made file, so that an
+// empty one is always damage. Where there is a file it stays, and the error
+// wraps fs.ErrExist.
+func create(path string, fill func(tx *bolt.Tx) error) error {
+	draft, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(draft.Name()) //nolint:errcheck // a leftover is not taken for anything
+	if err := draft.Close(); err != nil {
+		return err
+	}
+	if err := initialize(draft.Name(), fill); err != nil {
+		return err
+	}
+	err = os.Link(draft.Name(), path)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		// A file system without links: the crash-proof way is not to be had.
+		err = initialize(path, fill)
+	}
+	if err != nil {
+		return err
+	}
+	return syncFolder(path)
+}
+
+func initialize(path string, fill func(tx *bolt.Tx) error) error {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType})
+	if err != nil {
+		return judge(path, err)
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		if err := lay(tx); err != nil {
+			return err
+		}
+		return fill(tx)
+	})
+	return errors.Join(err, db.Close())
+}
+
+func open(path string, readOnly bool) (*Store, error) {
+	s := &Store{path: path, readOnly: readOnly}
+	options := &bolt.Options{
+		Timeout: lockTimeout, FreelistType: bolt.FreelistMapType, ReadOnly: readOnly,
+		OpenFile: s.openFile,
+		// Here, where a damaged one can be caught, and not when it is needed.
+		PreLoadFreelist: true,
+	}
+	err := s.guard(func() (err error) {
+		if s.db, err = bolt.Open(path, 0o600, options); err != nil {
+			return judge(path, err)
+		}
+		return judge(path, s.db.View(s.verify))
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.shut())
+	}
+	return s, nil
+}
+
+// openFile opens the file for bbolt, without the latter's habit of making one
+// where there is none, or of an empty one.
+func (s *Store) openFile(path string, flag int, mode os.FileMode) (*os.File, error) {
+	file, err := os.OpenFile(path, flag&^os.O_CREATE, mode)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && info.Size() == 0 {
+		err = damaged(path, "it is empty")
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	s.file = file
+	return file, nil
+}
+
+// shut ends the use of the file. A database that broke is not closed, since a
+// panic may have left its locks held: closing the file gives the lock back.
+func (s *Store) shut() error {
+	if s.db != nil && s.broken.Load() == nil {
+		return s.guard(s.db.Close)
+	}
+	if s.file == nil {
+		return nil
+	}
+	if err := s.file.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package engines_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"esferry/internal/corpus"
+	"esferry/internal/group"
+	"esferry/internal/lab"
+	"esferry/internal/retry"
+)
+
+// TestWriter lets the writer work, blocks its indices, and sends it on to
+// another pair.
+func TestWriter(t *testing.T) {
+	l := lab.For(t)
+	c := l.StartFor(t, lab.Spec{Engine: lab.ES710})
+	e := open(t, c.URL())
+	for _, index := range []string{"logs", "code", "logs-new", "code-new"} {
+		create(t, e, index, "")
+	}
+	load(t, e, "logs", corpus.Logs(time.Date(2026, 8, 1, 0, 0, 0, 0, time.UTC), 300, 1))
+	load(t, e, "code", corpus.Take(300, corpus.Library(t.Context())))
+
+	w := corpus.NewWriter(corpus.WriterOptions{URL: c.URL(), Indices: []string{"logs", "code"}, Rate: 400, Seed: 7})
+	g, _ := group.New(t.Context())
+	g.Go("writer", w.Run)
+	until(t, w, "every kind of change", func(s corpus.Stats) bool {
+		return s.Inserted > 100 && s.Updated > 100 && s.Deleted > 50 && s.Remade > 30
+	})
+
+	block(t, c.URL(), "logs,code", true)
+	until(t, w, "refusals", func(s corpus.Stats) bool { return s.Refused > 100 })
+	blocked := w.Stats()
+	if blocked.FirstRefusal.IsZero() || blocked.Failed > 0 {
+		t.Errorf("at the block: %v", blocked)
+	}
+	if err := w.Switch(t.Context(), c.URL(), map[string]string{"logs": "logs-new", "code": "code-new"}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, w, "writes after the switch", func(s corpus.Stats) bool { return s.Inserted > blocked.Inserted+100 })
+	w.Stop()
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.Stats(); s.Pause <= 0 {
+		t.Errorf("the block was no pause: %v", s)
+	}
+	block(t, c.URL(), "logs,code", false)
+	for _, index := range []string{"logs", "code", "logs-new", "code-new"} {
+		equal(t, c.URL(), c.URL(), index, index)
+	}
+}
+
+func until(t *testing.T, w *corpus.Writer, what string, enough func(corpus.Stats) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err := retry.Poll(ctx, what, 20*time.Millisecond, func(context.Context) (bool, error) { return enough(w.Stats()), nil })
+	if err != nil {
+		t.Fatalf("%v: %v", err, w.Stats())
+	}
+}
+
+// block sets or lifts the write block.
+func block(t *testing.T, url, indices string, on bool) {
+	t.Helper()
+	body := `{"index.blocks.write":null}`
+	if on {
+		body = `{"index.blocks.write":true}`
+	}
+	put(t, url+"/"+indices+"/_settings", body)
+}

@@ -1,0 +1,113 @@
+package archtest_test
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// module is the prefix of our own import paths, in both modules.
+const module = "esferry/"
+
+// row is one line of the import table: what the product files of a room may
+// import beside the standard library. A trailing "/..." stands for all below.
+type row struct {
+	room string
+	ours []string
+	libs []string
+}
+
+// Sets of rooms that many rows share.
+var (
+	leaves   = []string{"internal/shard", "internal/batch", "internal/group", "internal/retry"}
+	engine   = with(leaves, "internal/cluster")
+	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/verify", "internal/metadata", "internal/preflight", "internal/report")
+	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "checkpoint/boltstore", "checkpoint/etcdstore")
+	anything = []string{"..."}
+)
+
+// table says who may import whom. Leaves are shared by all; the rooms know the
+// leaves and the cluster, never one another; ferry joins them and is handed
+// stores and clusters; cmd chooses the implementations.
+func table() []row {
+	return []row{
+		{"internal/shard", nil, nil},
+		{"internal/batch", leaves, []string{"golang.org/x/sync"}},
+		{"internal/group", leaves, []string{"golang.org/x/sync"}},
+		{"internal/retry", leaves, []string{"github.com/cenkalti/backoff/v5"}},
+
+		{"checkpoint", []string{"internal/shard"}, nil},
+		{"checkpoint/boltstore", []string{"checkpoint", "internal/shard"}, []string{"go.etcd.io/bbolt"}},
+		{"checkpoint/etcdstore", []string{"checkpoint", "internal/shard"}, []string{"go.etcd.io/etcd"}},
+		{"checkpoint/storetest", with(leaves, "checkpoint"), []string{"github.com/google/go-cmp", "pgregory.net/rapid"}},
+
+		{"internal/cluster", leaves, []string{"github.com/olivere/elastic/v7", "github.com/aws/aws-sdk-go-v2", "github.com/klauspost/compress"}},
+		{"stream", engine, []string{"github.com/klauspost/compress", "golang.org/x/time"}},
+		{"sink", engine, []string{"golang.org/x/time"}},
+		{"snapshotpath", with(engine, "snapshotpath/bucket"), nil},
+		{"snapshotpath/bucket", leaves, []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}},
+		{"internal/verify", engine, []string{"github.com/zeebo/xxh3"}},
+		{"internal/metadata", engine, nil},
+		{"internal/preflight", engine, nil},
+
+		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6"}},
+		{"internal/control", with(leaves, "internal/report"), nil},
+		{"internal/config", leaves, []string{"github.com/goccy/go-yaml"}},
+		{"internal/ferry", journey, []string{"golang.org/x/sync/semaphore"}},
+		// AWS here is the credential chain, made once and handed in like stores and clusters.
+		{"cmd/esferry", compose, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/lmittmann/tint", "github.com/jedib0t/go-pretty/v6", "github.com/aws/aws-sdk-go-v2"}},
+
+		{"internal/archtest", nil, nil},
+		{"internal/corpus", leaves, nil},
+		{"internal/lab", with(leaves, "internal/corpus"), nil},
+		{"internal/lab/demo", anything, nil},
+		{"e2e/...", anything, anything},
+	}
+}
+
+// imports checks product files only: a test may use the lab and test libraries.
+func imports(tree []source) (found []string) {
+	for _, s := range product(tree) {
+		i := slices.IndexFunc(table(), func(r row) bool { return under(r.room, s.room) })
+		if i < 0 {
+			found = append(found, s.room+": no row in the import table of internal/archtest")
+			continue
+		}
+		r := table()[i]
+		for _, spec := range s.file.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				found = append(found, s.at(spec.Pos(), "%v", err))
+				continue
+			}
+			if !r.allows(name) {
+				found = append(found, s.at(spec.Pos(), "%s may not import %s", s.room, name))
+			}
+		}
+	}
+	return found
+}
+
+func (r row) allows(name string) bool {
+	if ours, ok := strings.CutPrefix(name, module); ok {
+		return slices.ContainsFunc(r.ours, func(room string) bool { return under(room, ours) })
+	}
+	if first, _, _ := strings.Cut(name, "/"); !strings.Contains(first, ".") {
+		// The standard library has no dot in its first element.
+		return true
+	}
+	return slices.ContainsFunc(r.libs, func(lib string) bool {
+		return lib == "..." || name == lib || strings.HasPrefix(name, lib+"/")
+	})
+}
+
+// under reports whether room is pattern, or lies in the folder that a pattern
+// with "/..." names.
+func under(pattern, room string) bool {
+	if folder, ok := strings.CutSuffix(pattern, "..."); ok {
+		return strings.HasPrefix(room+"/", folder)
+	}
+	return pattern == room
+}
+
+func with(rooms []string, more ...string) []string { return slices.Concat(rooms, more) }

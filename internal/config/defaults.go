@@ -1,0 +1,49 @@
+package config
+
+import (
+	"maps"
+	"time"
+)
+
+// applyDefaults fills in what the file leaves out; has tells which keys it
+// holds, and path gives a path meant from the file's folder.
+func applyDefaults(c *Config, has func(key string) bool, path func(string) string) {
+	fill(has, "indices.include", &c.Indices.Include, []string{"*"})
+	// A page and a bulk of 8 MiB stay under the 10 MiB that the smallest of
+	// Amazon's instances accept, and are large enough to make latency small.
+	fill(has, "stream.page.bytes", &c.Stream.Page.Bytes, 8<<20)
+	fill(has, "stream.bulk.bytes", &c.Stream.Bulk.Bytes, 8<<20)
+	fill(has, "stream.memory", &c.Stream.Memory, 256<<20)
+	fill(has, "stream.on_reject", &c.Stream.OnReject, OnRejectStop)
+	fill(has, "deletes", &c.Deletes, DeletesExact)
+	fill(has, "max_delete", &c.MaxDelete, 20)
+	fill(has, "cutover.freeze", &c.Cutover.Freeze, FreezeBlock)
+	fill(has, "cutover.max_lag", &c.Cutover.MaxLag, 1000)
+	fill(has, "cutover.max_freeze", &c.Cutover.MaxFreeze, Duration(10*time.Minute))
+	fill(has, "checkpoint.store", &c.Checkpoint.Store, StoreEmbedded)
+	if c.Checkpoint.Store == StoreEmbedded {
+		fill(has, "checkpoint.path", &c.Checkpoint.Path, path("ferry.db"))
+	}
+	for key, e := range map[string]*Endpoint{"source": &c.Source, "target": &c.Target} {
+		if e.Auth.SigV4 != nil {
+			fill(has, key+".auth.sigv4.service", &e.Auth.SigV4.Service, "es")
+		}
+	}
+	s := c.Snapshot
+	if s == nil {
+		return
+	}
+	fill(has, "snapshot.repository", &s.Repository, "ferry")
+	fill(has, "snapshot.on_existing", &s.OnExisting, OnExistingError)
+	fill(has, "snapshot.restore.refresh_interval", &s.Restore.RefreshInterval, "-1")
+	if s.Copy == nil {
+		// Both clusters reach the same bucket, most often by the same settings.
+		fill(has, "snapshot.target", &s.Target, Repository{Type: s.Source.Type, Settings: maps.Clone(s.Source.Settings)})
+	}
+}
+
+func fill[T any](has func(string) bool, key string, dst *T, standard T) {
+	if !has(key) {
+		*dst = standard
+	}
+}

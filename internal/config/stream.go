@@ -1,0 +1,72 @@
+package config
+
+// Stream bounds the stream path.
+type Stream struct {
+	// Readers and Writers work at once; Writers, when auto, follow what the
+	// target's answers say.
+	Readers AutoInt `json:"readers"`
+	Writers AutoInt `json:"writers"`
+	Page    Page    `json:"page"`
+	Bulk    Bulk    `json:"bulk"`
+	// Memory bounds the bytes in flight; a page and a bulk fit into it.
+	Memory ByteSize `json:"memory"`
+	// OnReject says what to do when the target refuses a document.
+	OnReject OnReject `json:"on_reject"`
+	Rate     Rate     `json:"rate"`
+}
+
+func (s *Stream) fields() []field {
+	return []field{
+		{name: "readers", into: unit(&s.Readers)},
+		{name: "writers", into: unit(&s.Writers)},
+		{name: "page", into: within(&s.Page)},
+		{name: "bulk", into: within(&s.Bulk)},
+		{name: "memory", into: unit(&s.Memory)},
+		{name: "on_reject", into: choice(&s.OnReject, OnRejectStop, OnRejectDeadLetter)},
+		{name: "rate", into: within(&s.Rate)},
+	}
+}
+
+// OnReject is what to do when the target refuses a document.
+type OnReject string
+
+// The ways to treat a document that the target refuses.
+const (
+	OnRejectStop       OnReject = "stop"
+	OnRejectDeadLetter OnReject = "dead_letter"
+)
+
+// Page is what is asked of the source at once: whichever bound comes first.
+type Page struct {
+	Docs  AutoInt  `json:"docs"`
+	Bytes ByteSize `json:"bytes"`
+}
+
+func (p *Page) fields() []field {
+	return []field{
+		{name: "docs", into: unit(&p.Docs)},
+		{name: "bytes", into: unit(&p.Bytes)},
+	}
+}
+
+// Bulk is what is sent to the target at once.
+type Bulk struct {
+	Bytes ByteSize `json:"bytes"`
+}
+
+func (b *Bulk) fields() []field {
+	return []field{{name: "bytes", into: unit(&b.Bytes)}}
+}
+
+// Rate bounds the stream path as a whole; 0 is no bound.
+type Rate struct {
+	DocsPerSecond  int64    `json:"docs_per_second"`
+	BytesPerSecond ByteSize `json:"bytes_per_second"`
+}
+
+func (r *Rate) fields() []field {
+	return []field{
+		{name: "docs_per_second", into: number(&r.DocsPerSecond)},
+		{name: "bytes_per_second", into: unit(&r.BytesPerSecond)},
+	}
+}

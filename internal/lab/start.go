@@ -1,0 +1,176 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"esferry/internal/retry"
+)
+
+// start launches every process of the cluster that is not running and waits
+// until the cluster answers as a whole.
+func (c *Cluster) start(ctx context.Context) error {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, startLimit)
+		defer cancel()
+	}
+	for i, command := range c.commands() {
+		if err := c.startProcess(ctx, i, command); err != nil {
+			return err
+		}
+	}
+	return c.ready(ctx)
+}
+
+func (c *Cluster) startProcess(ctx context.Context, i int, command command) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i == len(c.processes) {
+		c.processes = append(c.processes, nil)
+	}
+	if p := c.processes[i]; p != nil && p.running() {
+		return nil
+	}
+	p, err := launch(ctx, command)
+	if err != nil {
+		return err
+	}
+	c.processes[i] = p
+	return nil
+}
+
+// ready polls until all nodes have found each other and elected a master, or
+// one of the processes has ended.
+func (c *Cluster) ready(ctx context.Context) error {
+	by, err := c.roundTripper()
+	if err != nil {
+		return err
+	}
+	defer by.CloseIdleConnections()
+	last := error(nil)
+	err = retry.Poll(ctx, "the engine at "+c.URL(), 100*time.Millisecond, func(ctx context.Context) (bool, error) {
+		for i := range c.commands() {
+			if p := c.process(i); !p.running() {
+				return false, p.ended()
+			}
+		}
+		var ok bool
+		ok, last = c.whole(ctx, by)
+		return ok, nil
+	})
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w (last answer: %w); %s", err, last, tail(c.process(0).log))
+	}
+	return err
+}
+
+// whole asks every node whether it sees all the others. Elasticsearch 8's
+// stripped distribution has no root page, so health it is.
+func (c *Cluster) whole(ctx context.Context, by http.RoundTripper) (bool, error) {
+	for _, url := range c.URLs() {
+		status, body, err := get(ctx, by, url+"/_cluster/health?timeout=1s&wait_for_nodes=%3E%3D"+strconv.Itoa(len(c.nodes)), c.Username, c.Password)
+		if err != nil {
+			return false, err
+		}
+		var health struct {
+			Status   string `json:"status"`
+			TimedOut bool   `json:"timed_out"`
+		}
+		if err := json.Unmarshal(body, &health); err != nil || status != http.StatusOK || health.Status == "" || health.TimedOut {
+			return false, fmt.Errorf("status %d: %.300s", status, body)
+		}
+	}
+	return true, nil
+}
+
+// commands gives what to start: one process a node, or one for all.
+func (c *Cluster) commands() []command {
+	switch c.recipe.start {
+	case byRunner:
+		return []command{c.command(c.nodes[0], c.javaPath(), append(c.jvm(c.nodes[0]),
+			"-cp", filepath.Join(c.home, "lib", "*"), c.recipe.main,
+			"-basePath", c.dir, "-confPath", c.confDir(c.nodes[0]), "-clusterName", c.Name,
+			"-numOfNode", strconv.Itoa(len(c.nodes)),
+			// The first node gets the port after this one.
+			"-baseHttpPort", strconv.Itoa(c.nodes[0].http-1)))}
+	case byJars:
+		return c.perNode(func(n node) command {
+			args := append(c.jvm(n), legacyJVM()...)
+			return c.command(n, c.javaPath(), append(args,
+				"-Des.path.home="+c.home, "-Des.path.conf="+c.confDir(n),
+				"-Des.distribution.flavor=default", "-Des.distribution.type=zip",
+				"-cp", filepath.Join(c.home, "lib", "*"), c.recipe.main))
+		})
+	default:
+		return c.perNode(func(n node) command {
+			cmd := c.command(n, filepath.Join(c.home, "bin", c.Engine.Product()), nil)
+			prefix := "ES_"
+			cmd.env = append(cmd.env, "ES_JAVA_HOME="+c.java.home)
+			if c.Engine.opensearch() {
+				prefix = "OPENSEARCH_"
+				cmd.env = append(cmd.env, "OPENSEARCH_JAVA_HOME="+c.java.home)
+			}
+			cmd.env = append(cmd.env, prefix+"PATH_CONF="+c.confDir(n), prefix+"TMPDIR="+filepath.Join(n.dir, "tmp"),
+				prefix+"JAVA_OPTS="+strings.Join(c.jvm(n), " "),
+				// For the small Java that launches the server of Elasticsearch 8.
+				"CLI_JAVA_OPTS=-XX:-UsePerfData -Djava.io.tmpdir="+filepath.Join(n.dir, "tmp"))
+			return cmd
+		})
+	}
+}
+
+func (c *Cluster) perNode(one func(node) command) []command {
+	all := make([]command, len(c.nodes))
+	for i, n := range c.nodes {
+		all[i] = one(n)
+	}
+	return all
+}
+
+// command is what all manners share: an environment that says nothing of ours.
+func (c *Cluster) command(n node, path string, args []string) command {
+	return command{
+		name: c.Name + " " + n.name,
+		path: path,
+		args: args,
+		env:  []string{"PATH=" + os.Getenv("PATH"), "HOME=" + n.dir, "LANG=C.UTF-8"},
+		dir:  n.dir,
+		log:  filepath.Join(n.dir, "engine.log"),
+		as:   c.lab.account,
+	}
+}
+
+func (c *Cluster) javaPath() string { return filepath.Join(c.java.home, "bin", "java") }
+
+// jvm gives the options that every engine takes: nothing is written outside of
+// the node's folder, and memory is taken as it is needed.
+func (c *Cluster) jvm(n node) []string {
+	options := []string{
+		"-Xms" + c.spec.Heap, "-Xmx" + c.spec.Heap, "-XX:-AlwaysPreTouch", "-XX:-UsePerfData",
+		"-XX:ErrorFile=" + filepath.Join(n.dir, "logs", "crash.log"),
+		"-Djava.io.tmpdir=" + filepath.Join(n.dir, "tmp"),
+		"-Dlog4j2.formatMsgNoLookups=true",
+	}
+	if c.recipe.start == byRunner && c.java.major >= 17 {
+		options = append(options, "-Djava.security.manager=allow")
+	}
+	return append(options, c.spec.JVM...)
+}
+
+// legacyJVM lets Elasticsearch 5 and 6 run on Java 17.
+func legacyJVM() []string {
+	return []string{
+		"-Djava.security.manager=allow",
+		"--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
+		"-Djna.nosys=true", "-Dio.netty.noUnsafe=true", "-Dio.netty.noKeySetOptimization=true", "-Dlog4j2.disable.jmx=true",
+		"-Dfile.encoding=UTF-8", "-Djava.awt.headless=true",
+	}
+}

@@ -1,0 +1,17 @@
+// Package metadata carries what makes an index besides its documents: settings,
+// mappings, aliases, templates and ingest pipelines, translated between
+// versions and products. What cannot be carried is a Note, never a silence.
+//
+// It may touch the leaves and package cluster. How a definition travels:
+//
+//  1. Translate rewrites settings and mappings for the target; keys keep their
+//     order and values their bytes, and what needs no change is untouched;
+//  2. CreateBody makes of it the request that creates the index, with the
+//     settings an index has while it is filled (TakenOff);
+//  3. Ours gives the values to put back at the end;
+//  4. AliasActions gives what points aliases to the index at the switch;
+//  5. Carry creates templates and pipelines that the target lacks.
+//
+// Not guaranteed: that an analyzer of a plugin exists on the target; creating
+// the index tells.
+package metadata

@@ -1,0 +1,140 @@
+package metadata
+
+import (
+	"encoding/json"
+	"slices"
+
+	"esferry/internal/cluster"
+)
+
+// mappings translates the mappings of an index, and gives the one type that
+// documents are written under where the target wants types.
+func (t *translation) mappings(raw json.RawMessage) (mapping json.RawMessage, typ string) {
+	o, err := readObject(raw)
+	if err != nil {
+		t.note(Obstacle, "mappings", "they cannot be read: %v", err)
+		return raw, ""
+	}
+	typ = "_doc"
+	if !t.from.AtLeast(7, 0) {
+		if o, typ = t.untyped(o); o == nil {
+			return raw, ""
+		}
+	}
+	for _, gone := range []string{"_all", "include_in_all", "_timestamp", "_ttl"} {
+		if t.to.AtLeast(7, 0) && o.drop(gone) {
+			t.note(Dropped, "mappings."+gone, "it is gone since 7.0")
+		}
+	}
+	if o.has("_parent") && t.to.AtLeast(6, 0) {
+		t.note(Obstacle, "mappings._parent", "parents are join fields since 6.0, which means other documents")
+	}
+	t.fields(o, "mappings")
+	return t.typed(o.encode(), typ)
+}
+
+// untyped takes the type's name from around the one mapping there is.
+func (t *translation) untyped(o *object) (*object, string) {
+	o.drop("_default_")
+	switch len(o.members) {
+	case 0:
+		return newObject(), "_doc"
+	case 1:
+	default:
+		t.note(Obstacle, "mappings", "the index has %d types, and an index has one since 6.0: split it on the source", len(o.members))
+		return nil, ""
+	}
+	inner, err := readObject(o.members[0].value)
+	if err != nil {
+		t.note(Obstacle, "mappings."+o.members[0].key, "it cannot be read: %v", err)
+		return nil, ""
+	}
+	return inner, o.members[0].key
+}
+
+// typed puts the type's name around the mapping where the target wants one.
+func (t *translation) typed(mapping json.RawMessage, typ string) (json.RawMessage, string) {
+	if t.to.AtLeast(7, 0) {
+		return mapping, ""
+	}
+	o := newObject()
+	o.set(typ, mapping)
+	return o.encode(), typ
+}
+
+// fields translates the properties of a mapping or of a field, to any depth.
+func (t *translation) fields(o *object, path string) {
+	for _, group := range []string{"properties", "fields"} {
+		raw := o.get(group)
+		if raw == nil {
+			continue
+		}
+		inner, err := readObject(raw)
+		if err != nil {
+			t.note(Obstacle, path+"."+group, "they cannot be read: %v", err)
+			continue
+		}
+		inner.each(func(name string, value json.RawMessage) json.RawMessage { return t.field(value, path+"."+name) })
+		o.set(group, inner.encode())
+	}
+}
+
+func (t *translation) field(raw json.RawMessage, path string) json.RawMessage {
+	o, err := readObject(raw)
+	if err != nil {
+		t.note(Obstacle, path, "it cannot be read: %v", err)
+		return raw
+	}
+	if o.text("type") == "string" {
+		t.text(o, path)
+	}
+	if t.to.AtLeast(7, 0) && o.drop("include_in_all") {
+		t.note(Dropped, path+".include_in_all", "the field _all is gone since 6.0")
+	}
+	t.kind(o, path)
+	t.fields(o, path)
+	return o.encode()
+}
+
+// text turns a string of Elasticsearch 2 into text or keyword.
+func (t *translation) text(o *object, path string) {
+	switch o.text("index") {
+	case "not_analyzed":
+		o.set("type", quote("keyword"))
+		o.drop("index")
+	case "no":
+		o.set("type", quote("text"))
+		o.set("index", json.RawMessage("false"))
+	default:
+		o.set("type", quote("text"))
+		o.drop("index")
+	}
+	t.note(Changed, path, "string is %s since 5.0", o.text("type"))
+}
+
+// kind refuses or renames types of fields that the target does not have.
+func (t *translation) kind(o *object, path string) {
+	name := o.text("type")
+	switch {
+	case name == "" || t.from.Product == t.to.Product:
+	case t.to.Product == cluster.OpenSearch && name == "flattened":
+		o.set("type", quote("flat_object"))
+		t.note(Changed, path, "flattened is called flat_object")
+	case t.to.Product == cluster.Elasticsearch && name == "flat_object":
+		o.set("type", quote("flattened"))
+		t.note(Changed, path, "flat_object is called flattened")
+	case slices.Contains(foreign(t.to.Product), name):
+		t.note(Obstacle, path, "%s has no field type %s", t.to, name)
+	}
+}
+
+// foreign lists field types that only the other product has.
+func foreign(product string) []string {
+	if product == cluster.OpenSearch {
+		return []string{
+			"dense_vector", "sparse_vector", "semantic_text", "histogram", "version", "aggregate_metric_double",
+			"point", "shape", "counted_keyword", "passthrough", "rank_vectors",
+		}
+	}
+	return []string{"knn_vector", "star_tree", "derived", "semantic"}
+}
