@@ -29,9 +29,13 @@ func TestJourney(t *testing.T) {
 			cargoes := []cargo{
 				library(t, 6000), logs("logs-2026.11.01", 4000), logs("streamed-logs", 2000),
 				{name: "hostile", mapping: corpus.HostileMapping, shards: 3, docs: corpus.Hostile()},
+				// What a snapshot carries is never read: the stream must do as well.
+				{name: "streamed-hostile", mapping: corpus.HostileMapping, shards: 3, docs: corpus.Hostile()},
 			}
 			if c.join {
-				cargoes = append(cargoes, cargo{name: "joined", mapping: corpus.JoinMapping, shards: 2, docs: corpus.Joined(200)})
+				cargoes = append(cargoes,
+					cargo{name: "joined", mapping: corpus.JoinMapping, shards: 2, docs: corpus.Joined(200)},
+					cargo{name: "streamed-joined", mapping: corpus.JoinMapping, shards: 2, docs: corpus.Joined(200)})
 			}
 			p.load(t, cargoes...)
 			names := make([]string, len(cargoes))

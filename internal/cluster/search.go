@@ -33,9 +33,11 @@ type Page struct {
 	Length int64
 }
 
-// pageFields keeps answers small and is all that a page's reader needs.
-const pageFields = "_scroll_id,timed_out,terminated_early,_shards.total,_shards.successful,_shards.failed,_shards.failures,hits.total," +
-	"hits.hits._id,hits.hits._routing,hits.hits._version,hits.hits._seq_no,hits.hits._primary_term,hits.hits._source,error"
+// idFields keeps a page of ids small. A page with _source must not be filtered:
+// the engine would then parse the documents and write them anew, and numbers,
+// escapes and duplicate keys would not arrive as they were (seen on 6.8).
+const idFields = "_scroll_id,timed_out,terminated_early,_shards.total,_shards.successful,_shards.failed,_shards.failures,hits.total," +
+	"hits.hits._id,hits.hits._routing,hits.hits._version,hits.hits._seq_no,hits.hits._primary_term,error"
 
 // OpenScroll starts a scan and gives its first page. Never repeated here: a
 // page that is in doubt means the window again (protocol 1.2).
@@ -44,13 +46,15 @@ func (c *Cluster) OpenScroll(ctx context.Context, s Scan) (Page, error) {
 		"size": s.Size, "sort": []string{"_doc"}, "version": true, "seq_no_primary_term": true,
 		"query": filter(s.Window, s.Query),
 	}
+	r := request{
+		op: "scan " + s.Window.String(), method: "POST", path: path(s.Window.Shard.Index, "_search"), once: true,
+		params: params("scroll", keepAlive(s.KeepAlive), "preference", c.onPrimary(s.Position)),
+	}
 	if s.IDsOnly {
 		query["_source"] = false
+		r.params.Set("filter_path", idFields)
 	}
-	r := request{
-		op: "scan " + s.Window.String(), method: "POST", path: path(s.Window.Shard.Index, "_search"), body: body(query), once: true,
-		params: params("scroll", keepAlive(s.KeepAlive), "preference", c.onPrimary(s.Position), "filter_path", pageFields),
-	}
+	r.body = body(query)
 	if c.identity.AtLeast(6, 3) {
 		r.params.Set("allow_partial_search_results", "false")
 	}
@@ -62,7 +66,7 @@ func (c *Cluster) OpenScroll(ctx context.Context, s Scan) (Page, error) {
 func (c *Cluster) NextPage(ctx context.Context, w shard.Window, id string, alive time.Duration) (Page, error) {
 	return c.page(ctx, request{
 		op: "scan " + w.String(), method: "POST", path: "/_search/scroll", once: true,
-		body: body(map[string]string{"scroll_id": id, "scroll": keepAlive(alive)}), params: params("filter_path", pageFields),
+		body: body(map[string]string{"scroll_id": id, "scroll": keepAlive(alive)}),
 	})
 }
 
