@@ -123,7 +123,7 @@ func (f *ferryModel) scan() {
 	f.todo = append(f.todo[:i:i], f.todo[i+1:]...)
 	f.scanned[w] = f.engine.primary.live(w.From, w.To)
 	if f.faults.ackOnDispatch {
-		_, _ = f.tracker.Acknowledge(w) // cannot fail: it was dispatched, once
+		_, _ = f.tracker.Acknowledge(w) //nolint:errcheck // cannot fail: it was dispatched, once
 	}
 }
 

@@ -58,7 +58,7 @@ func TestWatermarkAgainstModel(t *testing.T) {
 
 // seeded is a chooser without a memory of its choices: fast, for many runs.
 func seeded(seed uint64) chooser {
-	r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // repeatable on purpose
+	r := rand.New(rand.NewPCG(seed, 1))
 	return func(_ string, n int) int { return r.IntN(n) }
 }
 

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"esferry/internal/shard"
 )
@@ -146,15 +147,15 @@ func (w Watermark) bound(p shard.Position) error {
 	switch {
 	case w.SMax < w.W0:
 		// A snapshot holds all that was durable before it began.
-		return &BindingError{Shard: w.Shard, What: "highest sequence number of the baseline", Was: "at least " + fmt.Sprint(w.W0), Is: fmt.Sprint(w.SMax)}
+		return &BindingError{Shard: w.Shard, What: "highest sequence number of the baseline", Was: "at least " + strconv.FormatInt(w.W0, 10), Is: strconv.FormatInt(w.SMax, 10)}
 	case p.History != w.History:
 		return &BindingError{Shard: w.Shard, What: "history_uuid", Was: w.History, Is: p.History}
 	case p.Max < w.W:
-		return &BindingError{Shard: w.Shard, What: "highest sequence number", Was: fmt.Sprint(w.W), Is: fmt.Sprint(p.Max)}
+		return &BindingError{Shard: w.Shard, What: "highest sequence number", Was: strconv.FormatInt(w.W, 10), Is: strconv.FormatInt(p.Max, 10)}
 	case p.Term < w.Term:
-		return &BindingError{Shard: w.Shard, What: "primary term", Was: fmt.Sprint(w.Term), Is: fmt.Sprint(p.Term)}
+		return &BindingError{Shard: w.Shard, What: "primary term", Was: strconv.FormatInt(w.Term, 10), Is: strconv.FormatInt(p.Term, 10)}
 	case p.Term != w.Term && !w.Settled():
-		return &BindingError{Shard: w.Shard, What: "primary term before the restored baseline had settled", Was: fmt.Sprint(w.Term), Is: fmt.Sprint(p.Term)}
+		return &BindingError{Shard: w.Shard, What: "primary term before the restored baseline had settled", Was: strconv.FormatInt(w.Term, 10), Is: strconv.FormatInt(p.Term, 10)}
 	default:
 		return nil
 	}

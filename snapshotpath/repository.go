@@ -3,6 +3,7 @@ package snapshotpath
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"esferry/internal/cluster"
@@ -60,9 +61,7 @@ func Register(ctx context.Context, engine Registry, r Repository) error {
 		return &ManagedError{Repository: r.Name}
 	}
 	settings := make(map[string]any, len(r.Settings)+1)
-	for key, value := range r.Settings {
-		settings[key] = value
-	}
+	maps.Copy(settings, r.Settings)
 	if r.ReadOnly {
 		settings["readonly"] = true
 	}

@@ -72,7 +72,8 @@ func Take(ctx context.Context, engine Snapshotter, o TakeOptions) (cluster.Snaps
 		case cluster.SnapshotSuccess:
 			return true, nil
 		case cluster.SnapshotInProgress:
-			return false, observe(ctx, engine, o)
+			observe(ctx, engine, o)
+			return false, nil
 		default:
 			return false, failed(s)
 		}
@@ -91,17 +92,15 @@ func create(ctx context.Context, engine Snapshotter, o TakeOptions) error {
 	return err
 }
 
-func observe(ctx context.Context, engine Snapshotter, o TakeOptions) error {
+// observe tells how far the snapshot is. That is for show: where the question
+// fails, the snapshot may have ended in between, and the next one tells.
+func observe(ctx context.Context, engine Snapshotter, o TakeOptions) {
 	if o.Observe == nil {
-		return nil
+		return
 	}
-	p, err := engine.SnapshotProgress(ctx, o.Repository, o.Snapshot)
-	if err != nil {
-		// Between the two questions it may have ended; the next one tells.
-		return nil //nolint:nilerr // progress is for show
+	if p, err := engine.SnapshotProgress(ctx, o.Repository, o.Snapshot); err == nil {
+		o.Observe(p)
 	}
-	o.Observe(p)
-	return nil
 }
 
 func failed(s cluster.Snapshot) error {

@@ -281,5 +281,5 @@ func (s *scroll) close(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
 	defer cancel()
-	_ = s.reader.source.CloseScroll(ctx, s.id) // it expires by itself after the keep-alive
+	_ = s.reader.source.CloseScroll(ctx, s.id) //nolint:errcheck // it expires by itself after the keep-alive
 }

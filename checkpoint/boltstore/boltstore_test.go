@@ -27,7 +27,7 @@ func open(t *testing.T, path string) *boltstore.Store {
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
-	t.Cleanup(func() { _ = s.Close() }) // the test itself looks at Close where it matters
+	t.Cleanup(func() { _ = s.Close() }) //nolint:errcheck // the test itself looks at Close where it matters
 	return s
 }
 

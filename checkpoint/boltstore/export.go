@@ -46,7 +46,7 @@ func (s *Store) exportNowAndThen() {
 	due := time.Since(s.exported) >= exportEvery
 	s.exporting.Unlock()
 	if due {
-		_ = s.export() // see above
+		_ = s.export() //nolint:errcheck // see above
 	}
 }
 

@@ -3,6 +3,7 @@ package boltstore
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"strconv"
@@ -124,7 +125,7 @@ func (s *Store) verify(tx *bolt.Tx) error {
 		return fmt.Errorf("it has %d bytes and should have %d", info.Size(), tx.Size())
 	}
 	if meta(tx) == nil || records(tx) == nil {
-		return fmt.Errorf("it is a bbolt database, but not a checkpoint store")
+		return errors.New("it is a bbolt database, but not a checkpoint store")
 	}
 	if err := s.verifySchema(tx); err != nil {
 		return err

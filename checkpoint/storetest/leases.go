@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 
 	"esferry/checkpoint"
@@ -21,8 +22,7 @@ func testOldLease(t *testing.T, s *suite) {
 	s.commit(t, record("a", "1"), record("b", "2"))
 	old := s.lease
 	lease, err := s.store.Acquire(t.Context(), checkpoint.Holder{Host: "other", PID: 2})
-	var held *checkpoint.HeldError
-	if errors.As(err, &held) {
+	if _, held := errors.AsType[*checkpoint.HeldError](err); held {
 		s.commit(t, record("a", "3"))
 		return
 	}
@@ -65,7 +65,7 @@ func testConcurrentCommits(t *testing.T, s *suite) {
 	for w := range writers {
 		g.Go("writer", func(ctx context.Context) error {
 			for n := range rounds {
-				value := fmt.Sprint(n)
+				value := strconv.Itoa(n)
 				left, right := record(fmt.Sprintf("%d/left", w), value), record(fmt.Sprintf("%d/right", w), value)
 				if err := s.store.Commit(ctx, s.lease, left, right); err != nil {
 					return err
@@ -91,7 +91,7 @@ func testConcurrentCommits(t *testing.T, s *suite) {
 	}
 	var want []checkpoint.Record
 	for w := range writers {
-		want = append(want, record(fmt.Sprintf("%d/left", w), fmt.Sprint(rounds-1)), record(fmt.Sprintf("%d/right", w), fmt.Sprint(rounds-1)))
+		want = append(want, record(fmt.Sprintf("%d/left", w), strconv.Itoa(rounds-1)), record(fmt.Sprintf("%d/right", w), strconv.Itoa(rounds-1)))
 	}
 	s.holds(t, want...)
 }

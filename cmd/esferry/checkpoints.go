@@ -15,25 +15,25 @@ import (
 	"esferry/internal/ferry"
 )
 
-func (inv *invocation) checkpointCommand() *cobra.Command {
+func (iv *invocation) checkpointCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "checkpoint",
 		Short: "Read and reset the state of this ferry",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(inv.checkpointShowCommand(), inv.checkpointResetCommand())
+	cmd.AddCommand(iv.checkpointShowCommand(), iv.checkpointResetCommand())
 	return cmd
 }
 
-func (inv *invocation) checkpointShowCommand() *cobra.Command {
+func (iv *invocation) checkpointShowCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show [INDEX]",
 		Short:   "Print the checkpoint of an index, or of all, as JSON",
 		Example: "  esferry checkpoint show users -c ferry.yaml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := config.Load(inv.config)
+			c, err := config.Load(iv.config)
 			if err != nil {
 				return fmt.Errorf("read the configuration: %w", err)
 			}
@@ -48,7 +48,7 @@ func (inv *invocation) checkpointShowCommand() *cobra.Command {
 				}
 				s.Indices = s.Indices[at : at+1]
 			}
-			out := json.NewEncoder(inv.stdout)
+			out := json.NewEncoder(iv.stdout)
 			out.SetIndent("", "  ")
 			if err := out.Encode(s.Indices); err != nil {
 				return fmt.Errorf("write the result: %w", err)
@@ -58,7 +58,7 @@ func (inv *invocation) checkpointShowCommand() *cobra.Command {
 	}
 }
 
-func (inv *invocation) checkpointResetCommand() *cobra.Command {
+func (iv *invocation) checkpointResetCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:     "reset INDEX",
@@ -67,11 +67,11 @@ func (inv *invocation) checkpointResetCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !yes {
-				if err := inv.confirm(cmd, fmt.Sprintf("forget how far index %s is carried?", args[0])); err != nil {
+				if err := iv.confirm(cmd, fmt.Sprintf("forget how far index %s is carried?", args[0])); err != nil {
 					return err
 				}
 			}
-			return inv.withSession(cmd.Context(), func(ctx context.Context, s *session) error { return s.ferry.Forget(ctx, args[0]) })
+			return iv.withSession(cmd.Context(), func(ctx context.Context, s *session) error { return s.ferry.Forget(ctx, args[0]) })
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
@@ -79,8 +79,8 @@ func (inv *invocation) checkpointResetCommand() *cobra.Command {
 }
 
 // confirm asks, and takes anything but yes for no.
-func (inv *invocation) confirm(cmd *cobra.Command, question string) error {
-	if _, err := fmt.Fprintf(inv.stderr, "%s [y/N] ", plain(question)); err != nil {
+func (iv *invocation) confirm(cmd *cobra.Command, question string) error {
+	if _, err := fmt.Fprintf(iv.stderr, "%s [y/N] ", plain(question)); err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
 	answer, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')

@@ -70,7 +70,7 @@ func codeOf(ctx context.Context, err error) int {
 }
 
 // exit prints the error, in one sentence with the next step, and gives the code.
-func (inv *invocation) exit(ctx context.Context, err error) int {
+func (iv *invocation) exit(ctx context.Context, err error) int {
 	code := codeOf(ctx, err)
 	if err == nil {
 		return code
@@ -79,28 +79,27 @@ func (inv *invocation) exit(ctx context.Context, err error) int {
 	if code == exitInterrupted {
 		message, hint = "interrupted", "run the same command again; it resumes"
 	}
-	if inv.json {
+	if iv.json {
 		line := map[string]any{"type": "error", "code": code, "message": message, "hint": hint}
-		_ = json.NewEncoder(inv.stderr).Encode(line) // there is nobody left to tell
+		_ = json.NewEncoder(iv.stderr).Encode(line) //nolint:errcheck // there is nobody left to tell
 	} else {
-		_, _ = fmt.Fprintf(inv.stderr, "esferry: %s\n", message)
+		_, _ = fmt.Fprintf(iv.stderr, "esferry: %s\n", message)
 		if hint != "" {
-			_, _ = fmt.Fprintf(inv.stderr, "  next: %s\n", hint)
+			_, _ = fmt.Fprintf(iv.stderr, "  next: %s\n", hint)
 		}
 	}
-	var panicked *group.PanicError
-	if errors.As(err, &panicked) {
-		_, _ = fmt.Fprintf(inv.stderr, "%s\n", panicked.Stack)
+	if panicked, ok := errors.AsType[*group.PanicError](err); ok {
+		_, _ = fmt.Fprintf(iv.stderr, "%s\n", panicked.Stack)
 	}
 	return code
 }
 
 func hintOf(err error) string {
-	var h interface {
+	type stepper interface {
 		error
 		NextStep() string
 	}
-	if errors.As(err, &h) {
+	if h, ok := errors.AsType[stepper](err); ok {
 		return h.NextStep()
 	}
 	return ""

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"esferry/internal/retry"
 )
 
-func (inv *invocation) planCommand() *cobra.Command {
+func (iv *invocation) planCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "plan",
 		Short:   "Tell how each index would travel, why, and what stands in the way",
@@ -20,12 +21,12 @@ func (inv *invocation) planCommand() *cobra.Command {
 		Example: "  esferry plan -c ferry.yaml\n  esferry plan -c ferry.yaml --json | jq '.indices[] | {index, path, reason}'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return inv.withSession(cmd.Context(), func(ctx context.Context, s *session) error {
+			return iv.withSession(cmd.Context(), func(ctx context.Context, s *session) error {
 				p, err := s.ferry.Plan(ctx)
 				if err != nil {
 					return err
 				}
-				if err := inv.showPlan(p); err != nil {
+				if err := iv.showPlan(p); err != nil {
 					return err
 				}
 				return obstacles(p)
@@ -41,7 +42,7 @@ func obstacles(p ferry.Plan) error {
 	return &ferry.ObstacleError{Obstacles: p.Obstacles}
 }
 
-func (inv *invocation) runCommand() *cobra.Command {
+func (iv *invocation) runCommand() *cobra.Command {
 	var cutover, dryRun bool
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -53,18 +54,18 @@ Killed at any point, the same command goes on.`,
 		Example: "  esferry run -c ferry.yaml\n  esferry run -c ferry.yaml --cutover",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
 				p, err := f.Plan(ctx)
 				if err != nil {
 					return err
 				}
 				if dryRun {
-					if err := inv.showPlan(p); err != nil {
+					if err := iv.showPlan(p); err != nil {
 						return err
 					}
 					return obstacles(p)
 				}
-				return inv.summarize(f, inv.travel(ctx, f, p, cutover))
+				return iv.summarize(f, iv.travel(ctx, f, p, cutover))
 			})
 		},
 	}
@@ -74,7 +75,7 @@ Killed at any point, the same command goes on.`,
 }
 
 // travel is the whole journey.
-func (inv *invocation) travel(ctx context.Context, f *ferry.Ferry, p ferry.Plan, cutover bool) error {
+func (iv *invocation) travel(ctx context.Context, f *ferry.Ferry, p ferry.Plan, cutover bool) error {
 	if err := f.Carry(ctx, p); err != nil {
 		return err
 	}
@@ -88,25 +89,25 @@ func (inv *invocation) travel(ctx context.Context, f *ferry.Ferry, p ferry.Plan,
 	return err
 }
 
-func (inv *invocation) baselineCommand() *cobra.Command {
+func (iv *invocation) baselineCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "baseline",
 		Short:   "Carry each planned index once, by its path, and catch up",
 		Example: "  esferry baseline -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
 				p, err := f.Plan(ctx)
 				if err != nil {
 					return err
 				}
-				return inv.summarize(f, f.Carry(ctx, p))
+				return iv.summarize(f, f.Carry(ctx, p))
 			})
 		},
 	}
 }
 
-func (inv *invocation) syncCommand() *cobra.Command {
+func (iv *invocation) syncCommand() *cobra.Command {
 	var follow bool
 	var interval time.Duration
 	cmd := &cobra.Command{
@@ -117,14 +118,14 @@ counts both sides. It is made for nightly jobs: silent differences exit with 3.`
 		Example: "  esferry sync -c ferry.yaml\n  esferry sync -c ferry.yaml --follow --interval 30s",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
 				err := f.Sync(ctx)
 				for follow && err == nil {
 					if err = retry.Sleep(ctx, interval); err == nil {
 						err = f.Sync(ctx)
 					}
 				}
-				return inv.summarize(f, err)
+				return iv.summarize(f, err)
 			})
 		},
 	}
@@ -133,7 +134,7 @@ counts both sides. It is made for nightly jobs: silent differences exit with 3.`
 	return cmd
 }
 
-func (inv *invocation) verifyCommand() *cobra.Command {
+func (iv *invocation) verifyCommand() *cobra.Command {
 	var level string
 	cmd := &cobra.Command{
 		Use:   "verify",
@@ -146,8 +147,8 @@ difference exits with 3; while the source takes writes the answer is "moving".`,
 			if level != "counts" {
 				return &usageError{err: fmt.Errorf("--level %s is not available in this version", level), hint: "use --level counts"}
 			}
-			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
-				return inv.summarize(f, f.Verify(ctx))
+			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+				return iv.summarize(f, f.Verify(ctx))
 			})
 		},
 	}
@@ -155,16 +156,16 @@ difference exits with 3; while the source takes writes the answer is "moving".`,
 	return cmd
 }
 
-func (inv *invocation) cutoverCommand() *cobra.Command {
+func (iv *invocation) cutoverCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "cutover",
 		Short:   "Hold writers back, carry what is left, verify and switch",
 		Example: "  esferry cutover -c ferry.yaml\n  esferry cutover abort -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
 				_, err := f.Cutover(ctx)
-				return inv.summarize(f, err)
+				return iv.summarize(f, err)
 			})
 		},
 	}
@@ -173,7 +174,7 @@ func (inv *invocation) cutoverCommand() *cobra.Command {
 		Short: "Lift the freeze of a cutover that did not switch",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error { return f.Abort(ctx) })
+			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error { return f.Abort(ctx) })
 		},
 	})
 	return cmd
@@ -189,7 +190,7 @@ func (s selection) json() (json.RawMessage, error) {
 	var clauses []any
 	if s.query != "" {
 		if !json.Valid([]byte(s.query)) {
-			return nil, &usageError{err: fmt.Errorf("--query is not JSON"), hint: `give a query such as {"term":{"user":"x"}}`}
+			return nil, &usageError{err: errors.New("--query is not JSON"), hint: `give a query such as {"term":{"user":"x"}}`}
 		}
 		clauses = append(clauses, json.RawMessage(s.query))
 	}
@@ -213,7 +214,7 @@ func (s selection) json() (json.RawMessage, error) {
 	return query, nil
 }
 
-func (inv *invocation) backfillCommand() *cobra.Command {
+func (iv *invocation) backfillCommand() *cobra.Command {
 	var s selection
 	cmd := &cobra.Command{
 		Use:   "backfill INDEX...",
@@ -227,7 +228,7 @@ query selects, without deletes. It resumes where it stopped.`,
 			if err != nil {
 				return err
 			}
-			return inv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
 				var done []ferry.Backfill
 				for _, name := range indices {
 					b, err := f.Backfill(ctx, name, query)
@@ -236,7 +237,7 @@ query selects, without deletes. It resumes where it stopped.`,
 					}
 					done = append(done, b)
 				}
-				return inv.showBackfills(done)
+				return iv.showBackfills(done)
 			})
 		},
 	}

@@ -20,17 +20,17 @@ func main() {
 // run executes one command line and gives its exit code. A panic is a failure,
 // not the exit code 2 that Go would give it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
-	inv := &invocation{stdout: stdout, stderr: stderr}
-	err := execute(ctx, inv, args)
-	return inv.exit(ctx, err)
+	iv := &invocation{stdout: stdout, stderr: stderr}
+	err := execute(ctx, iv, args)
+	return iv.exit(ctx, err)
 }
 
-func execute(ctx context.Context, inv *invocation, args []string) (err error) {
+func execute(ctx context.Context, iv *invocation, args []string) (err error) {
 	defer group.Recover("esferry", &err)
-	root := inv.root()
+	root := iv.root() //nolint:contextcheck // cobra hands the context to each command
 	root.SetArgs(args)
-	root.SetOut(inv.stdout)
-	root.SetErr(inv.stderr)
+	root.SetOut(iv.stdout)
+	root.SetErr(iv.stderr)
 	if err := fromEnvironment(root); err != nil {
 		return err
 	}

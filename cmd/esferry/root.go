@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 
-	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -23,12 +21,11 @@ const environmentPrefix = "ESFERRY_"
 type invocation struct {
 	stdout, stderr io.Writer
 	config         string
-	logFormat      string
-	json, verbose  bool
+	json           bool
 	lines          *report.JSON
 }
 
-func (inv *invocation) root() *cobra.Command {
+func (iv *invocation) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "esferry",
 		Short: "Move live search indices between Elasticsearch and OpenSearch clusters",
@@ -42,16 +39,14 @@ Every command resumes by default where it stopped: kill it, and run it again.`,
 		SilenceUsage:  true,
 	}
 	flags := root.PersistentFlags()
-	flags.StringVarP(&inv.config, "config", "c", "ferry.yaml", "the ferry's configuration")
-	flags.BoolVar(&inv.json, "json", false, "print JSON: one document, or one line for each event")
-	flags.StringVar(&inv.logFormat, "log-format", "text", "how logs are written to stderr: text or json")
-	flags.BoolVarP(&inv.verbose, "verbose", "v", false, "log more")
+	flags.StringVarP(&iv.config, "config", "c", "ferry.yaml", "the ferry's configuration")
+	flags.BoolVar(&iv.json, "json", false, "print JSON: one document, or one line for each event")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err: err, hint: cmd.CommandPath() + " --help lists the flags"}
 	})
 	root.AddCommand(
-		inv.planCommand(), inv.runCommand(), inv.baselineCommand(), inv.syncCommand(), inv.backfillCommand(),
-		inv.verifyCommand(), inv.cutoverCommand(), inv.statusCommand(), inv.checkpointCommand(),
+		iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
+		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)
@@ -103,37 +98,21 @@ func fromEnvironment(root *cobra.Command) error {
 	return errors.Join(faults...)
 }
 
-// logger writes to stderr, for people or for machines.
-func (inv *invocation) logger() (*slog.Logger, error) {
-	level := slog.LevelWarn
-	if inv.verbose {
-		level = slog.LevelDebug
-	}
-	switch inv.logFormat {
-	case "text":
-		return slog.New(tint.NewTextHandler(inv.stderr, &tint.Options{Level: level, NoColor: true})), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(inv.stderr, &slog.HandlerOptions{Level: level})), nil
-	default:
-		return nil, &usageError{err: fmt.Errorf("--log-format %s is neither text nor json", inv.logFormat)}
-	}
-}
-
 // observer tells events: JSON lines to stdout, or plain lines to stderr.
-func (inv *invocation) observer() report.Observer {
-	if inv.json {
-		inv.lines = report.NewJSON(inv.stdout)
-		return inv.lines
+func (iv *invocation) observer() report.Observer {
+	if iv.json {
+		iv.lines = report.NewJSON(iv.stdout)
+		return iv.lines
 	}
-	return report.NewLines(inv.stderr)
+	return report.NewLines(iv.stderr)
 }
 
 // print writes a command's result as JSON, in line with its events.
-func (inv *invocation) print(v any) error {
-	if inv.lines != nil {
-		return inv.lines.Print(v)
+func (iv *invocation) print(v any) error {
+	if iv.lines != nil {
+		return iv.lines.Print(v)
 	}
-	if err := json.NewEncoder(inv.stdout).Encode(v); err != nil {
+	if err := json.NewEncoder(iv.stdout).Encode(v); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil

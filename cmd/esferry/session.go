@@ -29,8 +29,8 @@ type session struct {
 
 // withFerry opens a ferry, serves its control socket while fn works with it,
 // and closes everything.
-func (inv *invocation) withFerry(ctx context.Context, fn func(ctx context.Context, f *ferry.Ferry) error) error {
-	return inv.withSession(ctx, func(ctx context.Context, s *session) error {
+func (iv *invocation) withFerry(ctx context.Context, fn func(ctx context.Context, f *ferry.Ferry) error) error {
+	return iv.withSession(ctx, func(ctx context.Context, s *session) error {
 		serving, stop := context.WithCancel(ctx)
 		g, _ := group.New(serving)
 		g.Go("control socket", func(ctx context.Context) error {
@@ -52,8 +52,8 @@ func (inv *invocation) withFerry(ctx context.Context, fn func(ctx context.Contex
 }
 
 // withSession opens everything a ferry needs, once, and closes it.
-func (inv *invocation) withSession(ctx context.Context, fn func(ctx context.Context, s *session) error) (err error) {
-	c, err := config.Load(inv.config)
+func (iv *invocation) withSession(ctx context.Context, fn func(ctx context.Context, s *session) error) (err error) {
+	c, err := config.Load(iv.config)
 	if err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
@@ -80,7 +80,7 @@ func (inv *invocation) withSession(ctx context.Context, fn func(ctx context.Cont
 	if err != nil {
 		return err
 	}
-	options, err := inv.options(ctx, c)
+	options, err := iv.options(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -151,9 +151,9 @@ func available(c *config.Config) error {
 	}
 }
 
-func (inv *invocation) options(ctx context.Context, c *config.Config) (ferry.Options, error) {
+func (iv *invocation) options(ctx context.Context, c *config.Config) (ferry.Options, error) {
 	o := ferry.Options{
-		Name: c.Name, Select: &c.Indices, Observer: inv.observer(),
+		Name: c.Name, Select: &c.Indices, Observer: iv.observer(),
 		IgnoreDeletes: c.Deletes == config.DeletesIgnore, MaxDelete: float64(c.MaxDelete) / 100,
 		Stream: ferry.StreamOptions{
 			Readers: c.Stream.Readers.Or(2), Writers: c.Stream.Writers.Or(2), Indices: 4,
@@ -162,7 +162,7 @@ func (inv *invocation) options(ctx context.Context, c *config.Config) (ferry.Opt
 		},
 		Cutover: ferry.CutoverOptions{
 			Freeze: string(c.Cutover.Freeze), MaxLag: c.Cutover.MaxLag, MaxFreeze: time.Duration(c.Cutover.MaxFreeze),
-			Aliases: c.Cutover.Aliases, Hook: inv.hooks(c.Name, c.Cutover.Hooks),
+			Aliases: c.Cutover.Aliases, Hook: iv.hooks(c.Name, c.Cutover.Hooks),
 		},
 	}
 	if c.Stream.OnReject == config.OnRejectDeadLetter {
@@ -189,7 +189,7 @@ const hookPatience = time.Minute
 
 // hooks runs the operator's commands, without a shell, their output going to
 // stderr. A hook that fails fails the step it belongs to.
-func (inv *invocation) hooks(name string, h config.Hooks) func(ctx context.Context, event string) error {
+func (iv *invocation) hooks(name string, h config.Hooks) func(ctx context.Context, event string) error {
 	commands := map[string][]string{"frozen": h.Frozen, "switched": h.Switched, "aborted": h.Aborted}
 	return func(ctx context.Context, event string) error {
 		argv := commands[event]
@@ -199,7 +199,7 @@ func (inv *invocation) hooks(name string, h config.Hooks) func(ctx context.Conte
 		ctx, cancel := context.WithTimeout(ctx, hookPatience)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the operator's own command, from the operator's own file
-		cmd.Stdout, cmd.Stderr = inv.stderr, inv.stderr
+		cmd.Stdout, cmd.Stderr = iv.stderr, iv.stderr
 		cmd.Env = append(os.Environ(), environmentPrefix+"EVENT="+event, environmentPrefix+"NAME="+name)
 		cmd.WaitDelay = time.Second
 		if err := cmd.Run(); err != nil {

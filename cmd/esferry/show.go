@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -18,43 +19,43 @@ func tableOf(columns ...any) table.Writer {
 	return t
 }
 
-func (inv *invocation) write(format string, args ...any) error {
-	if _, err := fmt.Fprintf(inv.stdout, format, args...); err != nil {
+func (iv *invocation) write(format string, args ...any) error {
+	if _, err := fmt.Fprintf(iv.stdout, format, args...); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
 }
 
-func (inv *invocation) showPlan(p ferry.Plan) error {
-	if inv.json {
-		return inv.print(struct {
+func (iv *invocation) showPlan(p ferry.Plan) error {
+	if iv.json {
+		return iv.print(struct {
 			Type string `json:"type"`
 			ferry.Plan
 		}{"plan", p})
 	}
-	if err := inv.write("from %s (%s)\nto   %s (%s)\n", p.Source.Name, p.Source, p.Target.Name, p.Target); err != nil {
+	if err := iv.write("from %s (%s)\nto   %s (%s)\n", p.Source.Name, p.Source, p.Target.Name, p.Target); err != nil {
 		return err
 	}
 	t := tableOf("index", "target", "path", "docs", "size", "shards", "about", "why")
 	for _, i := range p.Indices {
 		docs := "not counted"
 		if i.Docs >= 0 {
-			docs = fmt.Sprint(i.Docs)
+			docs = strconv.FormatInt(i.Docs, 10)
 		}
 		t.AppendRow(table.Row{plain(i.Index), plain(i.Target), i.Path, docs, report.Size(i.Bytes), i.Shards, fmt.Sprintf("%.0f s", i.EstimatedSeconds), i.Reason})
 	}
-	if err := inv.write("%s\n", t.Render()); err != nil {
+	if err := iv.write("%s\n", t.Render()); err != nil {
 		return err
 	}
 	for _, i := range p.Indices {
 		for _, n := range i.Notes {
-			if err := inv.write("note: index %s: %s %s: %s\n", plain(i.Index), n.Path, n.Level, n.Reason); err != nil {
+			if err := iv.write("note: index %s: %s %s: %s\n", plain(i.Index), n.Path, n.Level, n.Reason); err != nil {
 				return err
 			}
 		}
 	}
 	for _, o := range p.Obstacles {
-		if err := inv.write("obstacle: %s\n", plain(o.String())); err != nil {
+		if err := iv.write("obstacle: %s\n", plain(o.String())); err != nil {
 			return err
 		}
 	}
@@ -73,7 +74,7 @@ type summary struct {
 
 // summarize prints what a command did and how the sides stand, also when it
 // failed with a difference, and gives the command's error.
-func (inv *invocation) summarize(f *ferry.Ferry, result error) error {
+func (iv *invocation) summarize(f *ferry.Ferry, result error) error {
 	if result != nil && !errors.Is(result, ferry.ErrDifference) {
 		return result
 	}
@@ -86,7 +87,7 @@ func (inv *invocation) summarize(f *ferry.Ferry, result error) error {
 	if freeze := f.Freeze(); freeze != nil {
 		s.FreezeSeconds, s.FreezeSteps = &freeze.Seconds, freeze.Steps
 	}
-	if err := inv.showSummary(s); err != nil {
+	if err := iv.showSummary(s); err != nil {
 		return err
 	}
 	if result == nil && rejected > 0 {
@@ -95,25 +96,25 @@ func (inv *invocation) summarize(f *ferry.Ferry, result error) error {
 	return result
 }
 
-func (inv *invocation) showSummary(s summary) error {
-	if inv.json {
-		return inv.print(s)
+func (iv *invocation) showSummary(s summary) error {
+	if iv.json {
+		return iv.print(s)
 	}
 	t := tableOf("index", "target", "path", "phase", "source docs", "target docs", "", "lag", "applied", "deleted")
 	for _, i := range s.Indices {
 		t.AppendRow(table.Row{plain(i.Index), plain(i.Target), i.Path, i.Phase, i.SourceDocs, i.TargetDocs, verdict(i), i.Lag, i.Applied, i.Deleted})
 	}
-	if err := inv.write("%s\n", t.Render()); err != nil {
+	if err := iv.write("%s\n", t.Render()); err != nil {
 		return err
 	}
 	if s.FreezeSeconds == nil {
 		return nil
 	}
-	if err := inv.write("writers were held back for %.2f s:\n", *s.FreezeSeconds); err != nil {
+	if err := iv.write("writers were held back for %.2f s:\n", *s.FreezeSeconds); err != nil {
 		return err
 	}
 	for _, step := range s.FreezeSteps {
-		if err := inv.write("  %-22s %6.2f s\n", step.Name, step.Seconds); err != nil {
+		if err := iv.write("  %-22s %6.2f s\n", step.Name, step.Seconds); err != nil {
 			return err
 		}
 	}
@@ -131,18 +132,18 @@ func verdict(i ferry.IndexSummary) string {
 	}
 }
 
-func (inv *invocation) showBackfills(done []ferry.Backfill) error {
+func (iv *invocation) showBackfills(done []ferry.Backfill) error {
 	rejected := int64(0)
 	t := tableOf("index", "target", "source docs", "target docs", "applied", "replayed")
 	for _, b := range done {
 		rejected += b.Written.Rejected
 		t.AppendRow(table.Row{plain(b.Index), plain(b.Target), b.Counts.Source, b.Counts.Target, b.Written.Applied, b.Written.Replayed})
 	}
-	if inv.json {
-		if err := inv.print(map[string]any{"type": "summary", "backfills": done}); err != nil {
+	if iv.json {
+		if err := iv.print(map[string]any{"type": "summary", "backfills": done}); err != nil {
 			return err
 		}
-	} else if err := inv.write("%s\n", t.Render()); err != nil {
+	} else if err := iv.write("%s\n", t.Render()); err != nil {
 		return err
 	}
 	if rejected > 0 {

@@ -24,7 +24,7 @@ type status struct{ ferry *ferry.Ferry }
 // Status implements control.Handler.
 func (s status) Status(context.Context) (any, error) { return s.ferry.Status(), nil }
 
-func (inv *invocation) statusCommand() *cobra.Command {
+func (iv *invocation) statusCommand() *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
 		Use:     "status",
@@ -32,7 +32,7 @@ func (inv *invocation) statusCommand() *cobra.Command {
 		Example: "  esferry status -c ferry.yaml\n  esferry status -c ferry.yaml --watch",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := config.Load(inv.config)
+			c, err := config.Load(iv.config)
 			if err != nil {
 				return fmt.Errorf("read the configuration: %w", err)
 			}
@@ -41,7 +41,7 @@ func (inv *invocation) statusCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := inv.showStatus(s); err != nil || !watch {
+				if err := iv.showStatus(s); err != nil || !watch {
 					return err
 				}
 				if err := retry.Sleep(cmd.Context(), 2*time.Second); err != nil {
@@ -82,9 +82,9 @@ func readStatus(ctx context.Context, c *config.Config) (ferry.Status, error) {
 	return ferry.StatusOf(record, indices), err
 }
 
-func (inv *invocation) showStatus(s ferry.Status) error {
-	if inv.json {
-		return inv.print(struct {
+func (iv *invocation) showStatus(s ferry.Status) error {
+	if iv.json {
+		return iv.print(struct {
 			Type string `json:"type"`
 			ferry.Status
 		}{"status", s})
@@ -93,11 +93,11 @@ func (inv *invocation) showStatus(s ferry.Status) error {
 	if s.Running {
 		state = "running"
 	}
-	if err := inv.write("ferry %s: %s\n", s.Name, state); err != nil {
+	if err := iv.write("ferry %s: %s\n", s.Name, state); err != nil {
 		return err
 	}
 	if len(s.Blocked) > 0 {
-		if err := inv.write("write blocks of ours on the source: %v\n", s.Blocked); err != nil {
+		if err := iv.write("write blocks of ours on the source: %v\n", s.Blocked); err != nil {
 			return err
 		}
 	}
@@ -109,5 +109,5 @@ func (inv *invocation) showStatus(s ferry.Status) error {
 		}
 		t.AppendRow(table.Row{plain(r.Index), plain(r.Target), r.Path, r.Phase, w, r.Lag, r.Written.Applied, r.Deleted, r.Written.Rejected})
 	}
-	return inv.write("%s\n", t.Render())
+	return iv.write("%s\n", t.Render())
 }

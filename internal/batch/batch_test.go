@@ -134,7 +134,10 @@ func TestBudgetReleaseTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := batch.NewBudget(10)
-		twice, _ := b.Acquire(t.Context(), 5)
+		twice, err := b.Acquire(t.Context(), 5)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if _, err := b.Acquire(t.Context(), 5); err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +158,7 @@ func TestBudgetBound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		capacity := rapid.Int64Range(1, 50).Draw(t, "capacity")
 		b := batch.NewBudget(capacity)
-		ended, cancel := context.WithCancel(context.Background())
+		ended, cancel := context.WithCancel(context.Background()) //nolint:usetesting // rapid has no context
 		var held int64
 		var open []func()
 		for _, n := range rapid.SliceOf(rapid.Int64Range(-3, 80)).Draw(t, "requests") {

@@ -207,8 +207,7 @@ func body(v any) string {
 
 // withoutURL takes the URL out of a transport error: it is said already.
 func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

@@ -98,8 +98,7 @@ func Ambiguous(err error) bool {
 }
 
 func statusOf(err error) int {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Status
 	}
 	return 0

@@ -102,8 +102,10 @@ func (c *Cluster) terms(ctx context.Context, index string) ([]int64, error) {
 		}
 	}
 	const op = "read the primary terms"
-	r := request{op: op, index: index, method: "GET", path: path("_cluster", "state", "metadata", index),
-		params: params("filter_path", "metadata.indices.*.primary_terms")}
+	r := request{
+		op: op, index: index, method: "GET", path: path("_cluster", "state", "metadata", index),
+		params: params("filter_path", "metadata.indices.*.primary_terms"),
+	}
 	if err := c.call(ctx, r, &state); err != nil {
 		return nil, err
 	}
@@ -182,8 +184,10 @@ func (c *Cluster) RoutingShards(ctx context.Context, index string) (int, error) 
 		}
 	}
 	const op = "read the routing shards"
-	r := request{op: op, index: index, method: "GET", path: path("_cluster", "state", "metadata", index),
-		params: params("filter_path", "metadata.indices.*.routing_num_shards")}
+	r := request{
+		op: op, index: index, method: "GET", path: path("_cluster", "state", "metadata", index),
+		params: params("filter_path", "metadata.indices.*.routing_num_shards"),
+	}
 	if err := c.call(ctx, r, &state); err != nil {
 		return 0, err
 	}

@@ -70,7 +70,5 @@ func (f *Ferry) wantedAliases(ctx context.Context) ([]json.RawMessage, error) {
 }
 
 func action(verb, index, alias string) json.RawMessage {
-	// Two strings in maps always encode.
-	raw, _ := json.Marshal(map[string]map[string]string{verb: {"index": index, "alias": alias}})
-	return raw
+	return fmt.Appendf(nil, `{%q:{"index":%q,"alias":%q}}`, verb, index, alias)
 }

@@ -188,7 +188,7 @@ func (b *backfill) carry(ctx context.Context) error {
 		b.rec.Written = base.Add(p.result())
 		return b.save(ctx)
 	}
-	if _, err := p.run(ctx, tasks); err != nil {
+	if err := p.run(ctx, tasks); err != nil {
 		return err
 	}
 	return p.commit(ctx)

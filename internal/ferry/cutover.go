@@ -110,8 +110,17 @@ func (c *cutover) prepare(ctx context.Context) error {
 		}); err != nil {
 			return err
 		}
-		// What came while others had their deletes looked up.
-		return c.ferry.each(ctx, c.indices, func(ctx context.Context, ix *index) error { return ix.catchUp(ctx) })
+		return c.ferry.each(ctx, c.indices, func(ctx context.Context, ix *index) error {
+			// What came while others had their deletes looked up. Refreshed now,
+			// it does not have to be under the freeze.
+			if err := ix.catchUp(ctx); err != nil {
+				return err
+			}
+			if err := c.ferry.target.Refresh(ctx, ix.snapshotRecord().Target); err != nil {
+				return err
+			}
+			return ix.catchUp(ctx)
+		})
 	})
 }
 

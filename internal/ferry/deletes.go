@@ -109,20 +109,22 @@ type sides struct {
 	moving bool
 }
 
-// sides refreshes both sides and reads their positions.
+// sides refreshes both sides, at the same time, and reads their positions.
 func (ix *index) sides(ctx context.Context) (*sides, error) {
 	s := &sides{index: ix, rec: ix.snapshotRecord()}
-	var err error
-	if s.source, err = ix.ferry.source.Positions(ctx, s.rec.Index); err != nil {
-		return nil, err
+	g, _ := group.New(ctx)
+	look := func(on *cluster.Cluster, index string, positions *[]shard.Position) { //nolint:contextcheck // the group hands the context on
+		g.Go("positions of "+index, func(ctx context.Context) (err error) {
+			if err = on.Refresh(ctx, index); err != nil {
+				return err
+			}
+			*positions, err = on.Positions(ctx, index)
+			return err
+		})
 	}
-	if err = ix.ferry.source.Refresh(ctx, s.rec.Index); err != nil {
-		return nil, err
-	}
-	if err = ix.ferry.target.Refresh(ctx, s.rec.Target); err != nil {
-		return nil, err
-	}
-	if s.target, err = ix.ferry.target.Positions(ctx, s.rec.Target); err != nil {
+	look(ix.ferry.source, s.rec.Index, &s.source)
+	look(ix.ferry.target, s.rec.Target, &s.target)
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	for i, p := range s.source {
@@ -201,30 +203,9 @@ func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}
 // not known to be there, and deletes those that are gone.
 func (s *sides) remove(ctx context.Context, number int, w shard.Window, o stream.Options, known map[cluster.Key]struct{}) error {
 	var gone []sink.Gone
-	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
-		gone = gone[:0]
-		reader := stream.NewReader(s.index.ferry.target, s.index.ferry.budget, o)
-		for b, err := range reader.Read(ctx, s.target[number], w) {
-			if err != nil {
-				return err
-			}
-			found := make([]sink.Gone, 0, len(b.Docs))
-			for _, d := range b.Docs {
-				key := cluster.Key{ID: string(d.ID), Routing: string(d.Routing)}
-				if _, there := known[key]; !there {
-					found = append(found, sink.Gone{Key: key, Found: cluster.Found{Found: true, Version: d.Version, SeqNo: d.SeqNo, Term: d.Term}})
-				}
-			}
-			b.Release()
-			absent, err := s.absent(ctx, found)
-			if err != nil {
-				return err
-			}
-			if gone = append(gone, absent...); s.tooMany(len(gone)) {
-				break
-			}
-		}
-		return nil
+	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) (err error) {
+		gone, err = s.find(ctx, number, w, o, known)
+		return err
 	})
 	if err != nil || len(gone) == 0 {
 		return err
@@ -239,6 +220,34 @@ func (s *sides) remove(ctx context.Context, number int, w shard.Window, o stream
 	s.removed.Add(removed)
 	s.index.ferry.note(report.Event{Kind: report.Progress, Phase: "deletes", Index: s.rec.Index, Docs: removed})
 	return err
+}
+
+// find reads the window's ids on the target and gives those that are gone on
+// the source; it stops where there are more than may be deleted.
+func (s *sides) find(ctx context.Context, number int, w shard.Window, o stream.Options, known map[cluster.Key]struct{}) ([]sink.Gone, error) {
+	var gone []sink.Gone
+	reader := stream.NewReader(s.index.ferry.target, s.index.ferry.budget, o)
+	for b, err := range reader.Read(ctx, s.target[number], w) {
+		if err != nil {
+			return nil, err
+		}
+		var doubtful []sink.Gone
+		for _, d := range b.Docs {
+			key := cluster.Key{ID: string(d.ID), Routing: string(d.Routing)}
+			if _, there := known[key]; !there {
+				doubtful = append(doubtful, sink.Gone{Key: key, Found: cluster.Found{Found: true, Version: d.Version, SeqNo: d.SeqNo, Term: d.Term}})
+			}
+		}
+		b.Release()
+		absent, err := s.absent(ctx, doubtful)
+		if err != nil {
+			return nil, err
+		}
+		if gone = append(gone, absent...); s.tooMany(len(gone)) {
+			break
+		}
+	}
+	return gone, nil
 }
 
 func (s *sides) tooMany(gone int) bool {

@@ -58,9 +58,9 @@ type pipe struct {
 
 // run carries all tasks and returns when each has landed and is committed, or
 // with the first error, after every goroutine has ended.
-func (p *pipe) run(ctx context.Context, tasks []task) (sink.Result, error) {
+func (p *pipe) run(ctx context.Context, tasks []task) error {
 	if len(tasks) == 0 {
-		return sink.Result{}, nil
+		return nil
 	}
 	work := make(chan task, len(tasks))
 	for _, t := range tasks {
@@ -100,7 +100,7 @@ func (p *pipe) run(ctx context.Context, tasks []task) (sink.Result, error) {
 	for left := range parcels {
 		left.batch.Release()
 	}
-	return p.result(), err
+	return err
 }
 
 // result is the sum of verdicts so far.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"esferry/checkpoint"
@@ -67,7 +68,7 @@ func (ix *index) roundOnce(ctx context.Context) (int64, error) {
 	}
 	p := ix.pipe(stream.Options{})
 	p.landed, p.commit = r.landed, func(ctx context.Context) error { return r.commit(ctx, p.result()) }
-	if _, err := p.run(ctx, tasks); err != nil {
+	if err := p.run(ctx, tasks); err != nil {
 		return 0, err
 	}
 	if err := r.commit(ctx, p.result()); err != nil {
@@ -112,7 +113,7 @@ func (ix *index) begin(ctx context.Context) (*round, []shard.Position, error) {
 func beginAll(rec IndexRecord, positions []shard.Position, strict bool) ([]checkpoint.Round, error) {
 	if len(positions) != len(rec.Marks) {
 		return nil, &checkpoint.BindingError{
-			Shard: shard.ID{Index: rec.Index}, What: "number of shards", Was: fmt.Sprint(len(rec.Marks)), Is: fmt.Sprint(len(positions)),
+			Shard: shard.ID{Index: rec.Index}, What: "number of shards", Was: strconv.Itoa(len(rec.Marks)), Is: strconv.Itoa(len(positions)),
 		}
 	}
 	rounds := make([]checkpoint.Round, len(positions))

@@ -109,7 +109,6 @@ type Record struct {
 // keys of the store.
 func (f *Ferry) ferryKey() string             { return f.options.Name + "/ferry" }
 func (f *Ferry) indexKey(name string) string  { return f.options.Name + "/index/" + name }
-func (f *Ferry) indexPrefix() string          { return f.options.Name + "/index/" }
 func encode(v any) ([]byte, error)            { return json.Marshal(v) }
 func (f *Ferry) record() Record               { f.mu.Lock(); defer f.mu.Unlock(); return f.state }
 func (ix *index) snapshotRecord() IndexRecord { ix.mu.Lock(); defer ix.mu.Unlock(); return ix.rec }

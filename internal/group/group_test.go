@@ -17,7 +17,7 @@ func TestPanicBecomesAnError(t *testing.T) {
 	g, ctx := group.New(t.Context())
 	g.Go("read users[0]", func(context.Context) error {
 		var none map[string]int
-		none["x"] = 1
+		none["x"] = 1 //nolint:staticcheck // the panic is the point
 		return nil
 	})
 	err := g.Wait()

@@ -111,21 +111,6 @@ func (o *object) drop(key string) bool {
 	return true
 }
 
-// rename gives a member another key in the same place; a member that has that
-// key already stays, and the renamed one goes.
-func (o *object) rename(from, to string) {
-	i := o.index(from)
-	if i < 0 {
-		return
-	}
-	if o.has(to) {
-		o.drop(from)
-		return
-	}
-	o.members[i].key = to
-	o.changed = true
-}
-
 // each replaces every value by what f makes of it. f must not touch o.
 func (o *object) each(f func(key string, value json.RawMessage) json.RawMessage) {
 	for i, m := range o.members {
@@ -178,13 +163,4 @@ func asBytes(values []json.RawMessage) [][]byte {
 		out[i] = v
 	}
 	return out
-}
-
-// list reads an array, or a single value as an array of one.
-func list(raw json.RawMessage) []json.RawMessage {
-	var many []json.RawMessage
-	if json.Unmarshal(raw, &many) == nil {
-		return many
-	}
-	return []json.RawMessage{raw}
 }

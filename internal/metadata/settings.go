@@ -50,16 +50,6 @@ func writeSettings(all []setting) json.RawMessage {
 	return o.encode()
 }
 
-// value finds a setting's value as text; empty where there is none.
-func value(all []setting, key string) string {
-	for _, s := range all {
-		if s.key == key {
-			return scalar(s.value)
-		}
-	}
-	return ""
-}
-
 // settings translates all settings of an index or template.
 func (t *translation) settings(raw json.RawMessage) json.RawMessage {
 	all, err := readSettings(raw)
@@ -136,7 +126,7 @@ func (t *translation) hasCodec(name string) bool {
 // mode decides on index.mode, which Elasticsearch alone has.
 func (t *translation) mode(s setting) bool {
 	switch v := scalar(s.value); {
-	case v == "time_series" && !(t.kept && t.onward()):
+	case v == "time_series" && (!t.kept || !t.onward()):
 		t.note(Obstacle, s.key, "a time series index makes the ids itself and takes no versions from outside; carry it by snapshot")
 	case t.onward():
 		return true

@@ -61,11 +61,13 @@ func carryOne(ctx context.Context, from cluster.Identity, target Cluster, kind c
 		}
 		return nil, nil
 	}
-	if err := target.PutMetadata(ctx, kind, name, body); err != nil {
+	err := target.PutMetadata(ctx, kind, name, body)
+	if cluster.BadRequest(err) {
 		// A template that the target refuses stops no document.
 		t.note(Dropped, "definition", "the target refuses it: %v", err)
+		return t.notes, nil
 	}
-	return t.notes, nil
+	return t.notes, err
 }
 
 // definition translates a template's settings and mappings; a pipeline's

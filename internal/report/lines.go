@@ -106,7 +106,7 @@ func NewJSON(out io.Writer) *JSON { return &JSON{out: json.NewEncoder(out)} }
 func (j *JSON) Observe(e Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	_ = j.out.Encode(e) // nobody waits for progress
+	_ = j.out.Encode(e) //nolint:errcheck // nobody waits for progress
 }
 
 // Print writes a document that is no event, in line with the events.

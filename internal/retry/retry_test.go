@@ -83,7 +83,7 @@ func TestDoStopsAtOnce(t *testing.T) {
 			tries++
 			return permanent
 		})
-		if err != error(permanent) || tries != 1 || time.Since(start) != 0 {
+		if !errors.Is(err, permanent) || tries != 1 || time.Since(start) != 0 {
 			t.Errorf("got %v after %d tries and %s, want the error itself after one", err, tries, time.Since(start))
 		}
 	})

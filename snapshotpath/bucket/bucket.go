@@ -157,8 +157,7 @@ func (b *Bucket) failed(op, key string, err error) error {
 		return fmt.Errorf("%s %s%s: %w", op, b, key, err)
 	}
 	e := &Error{Op: op, Bucket: b.String(), Key: key, Err: err}
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		e.Code = api.ErrorCode()
 	}
 	return e
@@ -166,12 +165,10 @@ func (b *Bucket) failed(op, key string, err error) error {
 
 // reason shortens the SDK's chain to what a reader needs.
 func reason(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorMessage() != "" {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorMessage() != "" {
 		return api.ErrorMessage()
 	}
-	var op *smithy.OperationError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*smithy.OperationError](err); ok {
 		return op.Err.Error()
 	}
 	return err.Error()

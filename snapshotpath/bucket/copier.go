@@ -281,7 +281,7 @@ func (c *Copier) compare(ctx context.Context, r Report, source []Object) (Report
 			continue
 		}
 		if size, ok := there[o.Key]; !ok || size != o.Size {
-			return r, &Error{Op: "compare", Bucket: c.To.String(), Key: o.Key, Err: fmt.Errorf("it is not there in full after the copy")}
+			return r, &Error{Op: "compare", Bucket: c.To.String(), Key: o.Key, Err: errors.New("it is not there in full after the copy")}
 		}
 		r.Objects++
 		r.TotalBytes += o.Size

@@ -68,7 +68,7 @@ func (s *stage) build(ctx context.Context) error {
 		return err
 	}
 	s.binary = filepath.Join(dir, "esferry")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "./cmd/esferry")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", s.binary, "./cmd/esferry") //nolint:gosec // the folder is the lab's own
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build esferry: %w\n%s", err, out)
 	}
@@ -94,7 +94,7 @@ func (s *stage) start(ctx context.Context) error {
 		if _, err := (*side.gateway).Bucket("snaps"); err != nil {
 			return err
 		}
-		if *side.cluster, err = s.lab.Start(ctx, lab.Spec{Engine: side.engine, Name: side.name, RepoDirs: []string{folder}}); err != nil {
+		if *side.cluster, err = s.lab.Start(ctx, lab.Spec{Engine: side.engine, Name: side.name, RepoDirs: []string{folder}, Heap: "1g"}); err != nil {
 			return err
 		}
 	}
@@ -116,7 +116,8 @@ func (s *stage) load(ctx context.Context) error {
 	}{
 		{"code", corpus.LibraryMapping, 3, corpus.Library(ctx)},
 		{"logs-2026.11.01", "", 2, corpus.Logs(day, 20000, 1)},
-		{"logs-2026.11.02", "", 2, corpus.Logs(day.AddDate(0, 0, 1), 20000, 1)},
+		// Today's is short yet, and the busiest.
+		{"logs-2026.11.02", "", 2, corpus.Logs(day.AddDate(0, 0, 1), 5000, 1)},
 	} {
 		if err := e.Create(ctx, index.name, index.shards, index.mapping); err != nil {
 			return err
@@ -190,7 +191,7 @@ func (s *stage) play(ctx context.Context) error {
 }
 
 func (s *stage) esferry(ctx context.Context, stdout io.Writer, args ...string) error {
-	cmd := exec.CommandContext(ctx, s.binary, append(args, "-c", s.yaml)...)
+	cmd := exec.CommandContext(ctx, s.binary, append(args, "-c", s.yaml)...) //nolint:gosec // the binary was built above
 	cmd.Stdout, cmd.Stderr = stdout, os.Stdout
 	cmd.Env = append(os.Environ(), "DEMO_FROM_SECRET="+s.from.SecretKey, "DEMO_TO_SECRET="+s.to.SecretKey)
 	if err := cmd.Run(); err != nil {
