@@ -12,7 +12,7 @@ const (
 	// firstRanges of a shard in the coarsest histogram, and fan of each finer
 	// one: with clauses ranges at once, a request stays under the engines'
 	// 10,000 buckets and 1,024 clauses.
-	firstRanges = 4096
+	firstRanges = 1024
 	fan         = 16
 	clauses     = 500
 	// worth is how many documents may be read for each one that differs.
