@@ -13,6 +13,7 @@ require (
 	github.com/goccy/go-yaml v1.19.2
 	github.com/google/go-cmp v0.7.0
 	github.com/jedib0t/go-pretty/v6 v6.8.3
+	github.com/klauspost/compress v1.20.3
 	github.com/olivere/elastic/v7 v7.0.32
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.10

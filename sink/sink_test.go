@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -218,7 +219,7 @@ func TestAWholeRefusalFindsTheGuiltyDocument(t *testing.T) {
 		}
 		var docs []batch.Doc
 		for i := range 20 {
-			docs = append(docs, doc(fmt.Sprint(i), 1, `{}`))
+			docs = append(docs, doc(strconv.Itoa(i), 1, `{}`))
 		}
 		docs[7].Source = []byte(`{"huge":"` + strings.Repeat("x", 5000) + `"}`)
 		var rejected []string
@@ -320,7 +321,7 @@ func TestAnyHistoryAnyOrder(t *testing.T) {
 		source, target := newEngine(t), newEngine(t)
 		w := sink.NewWriter(source, target, sink.Options{Index: "i", SourceIndex: "i"})
 		send := func(docs []batch.Doc) {
-			if _, err := w.Write(context.Background(), batch.New(shard.Window{To: 1}, docs, nil)); err != nil {
+			if _, err := w.Write(context.Background(), batch.New(shard.Window{To: 1}, docs, nil)); err != nil { //nolint:usetesting // rapid has no context
 				t.Fatalf("write: %v", err)
 			}
 		}

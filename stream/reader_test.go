@@ -67,11 +67,11 @@ const (
 )
 
 // read reads a window and gives the ids; every batch is released.
-func read(t *testing.T, s *script, budget *batch.Budget, o stream.Options) (ids []string, err error) {
+func read(t *testing.T, s *script, budget *batch.Budget) (ids []string, err error) {
 	t.Helper()
 	s.t = t
 	w := shard.Window{Shard: shard.ID{Index: "i"}, From: -1, To: 9}
-	for got, err := range stream.NewReader(s, budget, o).Read(t.Context(), shard.Position{}, w) {
+	for got, err := range stream.NewReader(s, budget, stream.Options{}).Read(t.Context(), shard.Position{}, w) {
 		if err != nil {
 			return ids, err
 		}
@@ -85,7 +85,7 @@ func read(t *testing.T, s *script, budget *batch.Budget, o stream.Options) (ids 
 
 func TestReadEndsWithTheAnnouncedTotal(t *testing.T) {
 	s := &script{pages: []any{page("2", a), page("2", b)}}
-	ids, err := read(t, s, batch.NewBudget(1<<20), stream.Options{})
+	ids, err := read(t, s, batch.NewBudget(1<<20))
 	if err != nil || len(ids) != 2 || s.closed != 1 {
 		t.Errorf("got %v, %v and %d scrolls closed, want both documents and one", ids, err, s.closed)
 	}
@@ -93,7 +93,7 @@ func TestReadEndsWithTheAnnouncedTotal(t *testing.T) {
 
 func TestReadAnEmptyWindow(t *testing.T) {
 	s := &script{pages: []any{page("0", "")}}
-	if ids, err := read(t, s, batch.NewBudget(1<<20), stream.Options{}); err != nil || len(ids) != 0 {
+	if ids, err := read(t, s, batch.NewBudget(1<<20)); err != nil || len(ids) != 0 {
 		t.Errorf("got %v, %v", ids, err)
 	}
 }
@@ -105,9 +105,8 @@ func TestTroubleEndsTheWindow(t *testing.T) {
 		budget := batch.NewBudget(512)
 		for range 3 {
 			s := &script{pages: append([]any(nil), pages...)}
-			_, err := read(t, s, budget, stream.Options{})
-			var interrupted *stream.InterruptedError
-			if !errors.As(err, &interrupted) {
+			_, err := read(t, s, budget)
+			if _, interrupted := errors.AsType[*stream.InterruptedError](err); !interrupted {
 				t.Errorf("%s: got %v, want an InterruptedError", name, err)
 				return
 			}
@@ -137,7 +136,7 @@ func TestTroubleEndsTheWindow(t *testing.T) {
 // Elasticsearch 6.8 and 7 say so of each full page of an unsorted scroll.
 func TestTerminatedEarlyMeansNothingAfterTheFirstPage(t *testing.T) {
 	second := strings.Replace(page("2", b), `"timed_out":false`, `"timed_out":false,"terminated_early":true`, 1)
-	ids, err := read(t, &script{pages: []any{page("2", a), second}}, batch.NewBudget(1<<20), stream.Options{})
+	ids, err := read(t, &script{pages: []any{page("2", a), second}}, batch.NewBudget(1<<20))
 	if err != nil || len(ids) != 2 {
 		t.Errorf("got %v, %v, want both documents", ids, err)
 	}
@@ -145,7 +144,7 @@ func TestTerminatedEarlyMeansNothingAfterTheFirstPage(t *testing.T) {
 
 func TestAGiantFirstPageIsAskedForAgainSmaller(t *testing.T) {
 	s := &script{pages: []any{cluster.Page{Body: io.NopCloser(strings.NewReader("")), Length: 64 << 20}, page("1", a)}}
-	if _, err := read(t, s, batch.NewBudget(1<<20), stream.Options{}); err != nil {
+	if _, err := read(t, s, batch.NewBudget(1<<20)); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.sizes) != 2 || s.sizes[1] >= s.sizes[0] {

@@ -31,14 +31,14 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	theWorld.binary = filepath.Join(dir, "esferry")
-	build := exec.Command("go", "build", "-race", "-o", theWorld.binary, "./cmd/esferry")
+	build := exec.CommandContext(context.Background(), "go", "build", "-race", "-o", theWorld.binary, "./cmd/esferry")
 	build.Dir = "../.."
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build esferry: %v\n%s", err, out)
 		os.Exit(1)
 	}
 	code := m.Run()
-	_ = os.RemoveAll(dir)
+	_ = os.RemoveAll(dir) //nolint:errcheck // the system clears its temporary folder
 	os.Exit(code)
 }
 

@@ -93,8 +93,7 @@ func (p *process) end(t *testing.T) int {
 		t.Log(err)
 	}
 	if err := p.cmd.Wait(); err != nil {
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) {
+		if _, exited := errors.AsType[*exec.ExitError](err); !exited {
 			t.Fatal(err)
 		}
 	}

@@ -1,6 +1,8 @@
 package cluster_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -97,6 +99,7 @@ func TestCredentialsNeverFollowARedirect(t *testing.T) {
 
 // route answers by path, and fails the test for any other.
 func route(t *testing.T, answers map[string]string) http.HandlerFunc {
+	t.Helper()
 	return func(w http.ResponseWriter, r *http.Request) {
 		for path, body := range answers {
 			if strings.HasPrefix(r.URL.Path, path) {
@@ -247,5 +250,48 @@ func TestIdentity(t *testing.T) {
 	f(cluster.OpenSearch, "3.8.0", 7, 11, false)
 	if _, err := cluster.ParseVersion("nginx"); err == nil {
 		t.Error("a version that is none: got no error")
+	}
+}
+
+// TestGzip sends a large bulk packed and reads a packed answer; one that is cut
+// short is an error.
+func TestGzip(t *testing.T) {
+	body := []byte(strings.Repeat("{\"index\":{\"_id\":\"a\"}}\n{}\n", 1000))
+	short := false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		unpacked, err := gzip.NewReader(r.Body)
+		if err != nil || r.Header.Get("Content-Encoding") != "gzip" || r.ContentLength >= int64(len(body)) {
+			t.Errorf("got %d bytes, encoding %q, %v", r.ContentLength, r.Header.Get("Content-Encoding"), err)
+			return
+		}
+		if got, err := io.ReadAll(unpacked); err != nil || !bytes.Equal(got, body) {
+			t.Errorf("the body did not arrive: %d bytes, %v", len(got), err)
+		}
+		var packed bytes.Buffer
+		out := gzip.NewWriter(&packed)
+		if _, err := io.WriteString(out, `{"took":1,"errors":false,"items":[{"index":{"status":201}}]}`); err != nil {
+			t.Error(err)
+		}
+		if err := out.Close(); err != nil {
+			t.Error(err)
+		}
+		if short {
+			packed.Truncate(packed.Len() - 10)
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(packed.Bytes()) //nolint:errcheck // the client tells
+	}))
+	defer server.Close()
+	c, err := cluster.Dial(cluster.Options{URLs: []string{server.URL}, Gzip: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if items, err := c.Bulk(t.Context(), "i", "", body, 1); err != nil || items[0].Status != 201 {
+		t.Errorf("got %+v, %v", items, err)
+	}
+	short = true
+	if _, err := c.Bulk(t.Context(), "i", "", body, 1); err == nil {
+		t.Error("an answer that is cut short: got no error")
 	}
 }

@@ -29,6 +29,9 @@ type Options struct {
 	CertFile, KeyFile string
 	// InsecureSkipVerify trusts any certificate.
 	InsecureSkipVerify bool
+	// Gzip compresses large requests and asks for compressed answers, for slow
+	// links.
+	Gzip bool
 	// Patience is how long calls that may be repeated are.
 	Patience retry.Policy
 }
@@ -49,13 +52,9 @@ func Token(value string) func(*http.Request) error {
 	}
 }
 
-// roundTripper adds credentials and tells when a body was let go.
-type roundTripper struct {
-	next      http.RoundTripper
-	authorize func(*http.Request) error
-}
-
-func newTransport(o Options) (*roundTripper, error) {
+// newTransport composes what a request passes, from outside: its body is
+// watched, compressed where that is asked for, then signed, then sent.
+func newTransport(o Options) (*watching, error) {
 	if len(o.URLs) == 0 {
 		return nil, errors.New("prepare a client: no url is given")
 	}
@@ -80,7 +79,7 @@ func newTransport(o Options) (*roundTripper, error) {
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
-	return &roundTripper{authorize: o.Authorize, next: &http.Transport{
+	plain := &http.Transport{
 		Proxy:           http.ProxyFromEnvironment,
 		DialContext:     (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig: config,
@@ -95,33 +94,48 @@ func newTransport(o Options) (*roundTripper, error) {
 		// The answer's length must stay known, and gzip on a near link costs
 		// more than it saves.
 		DisableCompression: true,
-	}}, nil
+	}
+	var next http.RoundTripper = &authorizing{next: plain, authorize: o.Authorize}
+	if o.Gzip {
+		next = &gzipped{next: next}
+	}
+	return &watching{next: next, idle: plain}, nil
+}
+
+// authorizing adds credentials, after the body is fixed.
+type authorizing struct {
+	next      http.RoundTripper
+	authorize func(*http.Request) error
 }
 
 // RoundTrip implements http.RoundTripper.
-func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
-	watch, _ := r.Context().Value(bodyKey{}).(*bodyWatch)
-	if t.authorize != nil || watch != nil {
+func (a *authorizing) RoundTrip(r *http.Request) (*http.Response, error) {
+	if a.authorize != nil {
 		r = r.Clone(r.Context())
-	}
-	if t.authorize != nil {
-		if err := t.authorize(r); err != nil {
+		if err := a.authorize(r); err != nil {
 			return nil, fmt.Errorf("authorize: %w", err)
 		}
 	}
-	if watch != nil && r.Body != nil {
-		r.Body = watch.attach(r.Body)
-		r.GetBody = nil
+	return a.next.RoundTrip(r)
+}
+
+// watching tells when a request's body was let go of.
+type watching struct {
+	next http.RoundTripper
+	idle interface{ CloseIdleConnections() }
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *watching) RoundTrip(r *http.Request) (*http.Response, error) {
+	if watch, ok := r.Context().Value(bodyKey{}).(*bodyWatch); ok && r.Body != nil {
+		r = r.Clone(r.Context())
+		r.Body, r.GetBody = watch.attach(r.Body), nil
 	}
 	return t.next.RoundTrip(r)
 }
 
 // CloseIdleConnections lets http.Client.CloseIdleConnections through.
-func (t *roundTripper) CloseIdleConnections() {
-	if inner, ok := t.next.(*http.Transport); ok {
-		inner.CloseIdleConnections()
-	}
-}
+func (t *watching) CloseIdleConnections() { t.idle.CloseIdleConnections() }
 
 type bodyKey struct{}
 

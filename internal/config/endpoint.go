@@ -12,6 +12,8 @@ type Endpoint struct {
 	// Auth is zero for a cluster without security.
 	Auth Auth `json:"auth,omitzero"`
 	TLS  TLS  `json:"tls,omitzero"`
+	// Compress sends and asks for gzip, for links slower than a core compresses.
+	Compress bool `json:"compress,omitempty"`
 }
 
 func (e *Endpoint) fields() []field {
@@ -19,6 +21,7 @@ func (e *Endpoint) fields() []field {
 		{name: "url", into: addresses(&e.URLs), required: true},
 		{name: "auth", into: auth(&e.Auth)},
 		{name: "tls", into: within(&e.TLS)},
+		{name: "compress", into: boolean(&e.Compress)},
 	}
 }
 

@@ -49,6 +49,10 @@ func (f *Ferry) Summary() []IndexSummary {
 // although the source stood still.
 func (f *Ferry) Sync(ctx context.Context) error {
 	indices := f.active()
+	if len(indices) == 0 && f.record().Freeze != nil {
+		// All is switched: the source takes no writes, and the target has its own.
+		return nil
+	}
 	if len(indices) == 0 {
 		return &NothingCarriedError{Ferry: f.options.Name}
 	}

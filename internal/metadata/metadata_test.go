@@ -13,13 +13,13 @@ import (
 func engine(product, version string) cluster.Identity {
 	v, err := cluster.ParseVersion(version)
 	if err != nil {
-		panic(err) //nolint:forbidigo // a wrong test
+		panic(err)
 	}
 	return cluster.Identity{Product: product, Version: v}
 }
 
-func es(v string) cluster.Identity  { return engine(cluster.Elasticsearch, v) }
-func osv(v string) cluster.Identity { return engine(cluster.OpenSearch, v) }
+func es(v string) cluster.Identity { return engine(cluster.Elasticsearch, v) }
+func openSearch() cluster.Identity { return engine(cluster.OpenSearch, "2.19.1") }
 
 func definition(settings, mappings string) cluster.Definition {
 	return cluster.Definition{Index: "i", Settings: json.RawMessage(settings), Mappings: json.RawMessage(mappings)}
@@ -44,15 +44,15 @@ func TestMappings(t *testing.T) {
 	}
 	const odd = `{ "dynamic":"strict", "properties":{"b":{"type":"long"}, "a":{"type":"scaled_float","scaling_factor":1.10}} }`
 	f(es("7.10.2"), es("8.19.0"), odd, odd, "")
-	f(es("7.10.2"), osv("2.19.1"), odd, odd, "")
+	f(es("7.10.2"), openSearch(), odd, odd, "")
 	f(es("6.8.23"), es("8.19.0"), `{"user":`+odd+`}`, odd, "")
 	f(es("6.8.23"), es("6.8.23"), `{"user":`+odd+`}`, `{"user":`+odd+`}`, "user")
 	f(es("5.6.16"), es("7.10.2"), `{"_default_":{},"doc":{"_all":{"enabled":false},"properties":{"x":{"type":"text","include_in_all":false}}}}`,
 		`{"properties":{"x":{"type":"text"}}}`, "", "_all", "include_in_all")
 	f(es("2.4.6"), es("7.10.2"), `{"doc":{"properties":{"k":{"type":"string","index":"not_analyzed"},"t":{"type":"string","fields":{"raw":{"type":"string","index":"no"}}}}}}`,
 		`{"properties":{"k":{"type":"keyword"},"t":{"type":"text","fields":{"raw":{"type":"text","index":false}}}}}`, "", "keyword", "text", "text")
-	f(es("7.10.2"), osv("2.19.1"), `{"properties":{"f":{"type":"flattened"}}}`, `{"properties":{"f":{"type":"flat_object"}}}`, "", "flat_object")
-	f(es("7.17.28"), osv("2.19.1"), `{"properties":{"v":{"type":"dense_vector","dims":3}}}`, `{"properties":{"v":{"type":"dense_vector","dims":3}}}`, "", "obstacle")
+	f(es("7.10.2"), openSearch(), `{"properties":{"f":{"type":"flattened"}}}`, `{"properties":{"f":{"type":"flat_object"}}}`, "", "flat_object")
+	f(es("7.17.28"), openSearch(), `{"properties":{"v":{"type":"dense_vector","dims":3}}}`, `{"properties":{"v":{"type":"dense_vector","dims":3}}}`, "", "obstacle")
 	f(es("5.6.16"), es("7.10.2"), `{"a":{},"b":{}}`, `{"a":{},"b":{}}`, "", "2 types")
 	f(es("7.10.2"), es("7.10.2"), `{}`, `{}`, "")
 }
@@ -60,14 +60,14 @@ func TestMappings(t *testing.T) {
 func TestSettings(t *testing.T) {
 	in := `{"index.number_of_shards":"3","index.number_of_replicas":"1","index.refresh_interval":"30s","index.uuid":"x","index.creation_date":"1","index.version.created":"7100299",
 		"index.provided_name":"i","index.blocks.write":"true","index.lifecycle.name":"p","index.routing.allocation.require.box":"hot","index.analysis.analyzer.a.type":"custom","index.codec":"best_compression","index.invented":"1"}`
-	d, notes := metadata.Translate(definition(in, `{}`), es("7.10.2"), osv("2.19.1"))
+	d, notes := metadata.Translate(definition(in, `{}`), es("7.10.2"), openSearch())
 	if want := `{"index.number_of_shards":"3","index.analysis.analyzer.a.type":"custom","index.codec":"best_compression"}`; string(d.Settings) != want {
 		t.Errorf("got %s, want %s", d.Settings, want)
 	}
 	if len(notes) != 4 {
 		t.Errorf("got notes %v, want one each for the block, the policy, the allocation and the unknown setting", notes)
 	}
-	ours, err := metadata.Ours(definition(in, `{}`), osv("2.19.1"))
+	ours, err := metadata.Ours(definition(in, `{}`), openSearch())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%s: got %v, want %v to be put back", key, got, want)
 		}
 	}
-	body, err := metadata.CreateBody(d, metadata.TakenOff(osv("2.19.1")))
+	body, err := metadata.CreateBody(d, metadata.TakenOff(openSearch()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestCarryOverwritesNothing(t *testing.T) {
 		cluster.IndexTemplate:  {"logs": raw(`{"_meta":{"managed":true}}`)},
 		cluster.IngestPipeline: {"good": raw(`{"processors":[]}`), "bad": raw(`{"processors":["refuse me"]}`)},
 	}}
-	target := &shelf{osv("2.19.1"), map[cluster.MetadataKind]map[string]json.RawMessage{cluster.LegacyTemplate: {"changed": raw(`{"index_patterns":["y"]}`)}}}
+	target := &shelf{openSearch(), map[cluster.MetadataKind]map[string]json.RawMessage{cluster.LegacyTemplate: {"changed": raw(`{"index_patterns":["y"]}`)}}}
 	notes, err := metadata.Carry(t.Context(), source, target)
 	if err != nil {
 		t.Fatal(err)
