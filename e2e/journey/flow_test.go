@@ -54,6 +54,9 @@ func TestJourney(t *testing.T) {
 			t.Logf("freeze %.2f s; writer %+v", *o.summary(t).FreezeSeconds, stats)
 			p.mustBeEqual(t, names...)
 			p.mustBeSwitched(t, names)
+			if got := call(t, "GET", p.target.URL()+"/_template/carried", ""); !strings.Contains(got, "never-*") {
+				t.Errorf("the template on the target: got %s", got)
+			}
 			// Done is done: the same command again changes nothing.
 			esferry(t, "run", "--cutover", "--json", "-c", yaml).want(t, 0)
 			esferry(t, "verify", "-c", yaml).want(t, 0)

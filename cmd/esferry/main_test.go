@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"esferry/checkpoint"
+	"esferry/internal/config"
+	"esferry/internal/ferry"
+	"esferry/internal/group"
+	"esferry/internal/preflight"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestCodeOf(t *testing.T) {
+	f := func(err error, want int) {
+		t.Helper()
+		if got := codeOf(t.Context(), err); got != want {
+			t.Errorf("%v: got exit code %d, want %d", err, got, want)
+		}
+	}
+	f(nil, 0)
+	f(errors.New("disk full"), 1)
+	f(&group.PanicError{Name: "reader"}, 1)
+	f(fmt.Errorf("run: %w", &usageError{err: errors.New("no such flag")}), 2)
+	f(fmt.Errorf("read: %w", &config.Error{Message: "unknown key"}), 2)
+	f(&ferry.ObstacleError{Obstacles: []preflight.Obstacle{{Problem: "same cluster", Usage: true}}}, 2)
+	f(&ferry.ObstacleError{Obstacles: []preflight.Obstacle{{Problem: "closed"}}}, 1)
+	f(fmt.Errorf("index i: %w", ferry.ErrDifference), 3)
+	f(fmt.Errorf("%w: 3", errRejected), 4)
+	f(fmt.Errorf("open: %w", &checkpoint.HeldError{}), 11)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := codeOf(ended, context.Canceled); got != 130 {
+		t.Errorf("interrupted: got %d, want 130", got)
+	}
+}
+
+func TestSelection(t *testing.T) {
+	f := func(s selection, want string) {
+		t.Helper()
+		got, err := s.json()
+		if err != nil || string(got) != want {
+			t.Errorf("%+v: got %s, %v, want %s", s, got, err, want)
+		}
+	}
+	f(selection{field: "@timestamp"}, "")
+	f(selection{query: `{"term":{"n":1.10}}`}, `{"bool":{"filter":[{"term":{"n":1.10}}]}}`)
+	f(selection{field: "at", since: "2026-11-01", until: "2026-11-02"}, `{"bool":{"filter":[{"range":{"at":{"gte":"2026-11-01","lt":"2026-11-02"}}}]}}`)
+	if _, err := (selection{query: "user:x"}).json(); codeOf(t.Context(), err) != exitUsage {
+		t.Errorf("a query that is no JSON: got %v, want a usage error", err)
+	}
+}
+
+// command runs one command line.
+func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestWrongUsage(t *testing.T) {
+	for _, args := range [][]string{{"rnu"}, {"run", "--cutoff"}, {"run", "now"}, {"backfill"}, {"verify", "--level", "smell"}, {"plan", "-c", filepath.Join(t.TempDir(), "absent.yaml")}} {
+		code, _, stderr := command(t, args...)
+		if code != exitUsage || !strings.HasPrefix(stderr, "esferry: ") || !strings.Contains(stderr, "\n  next: ") {
+			t.Errorf("%v: got exit code %d and %q", args, code, stderr)
+		}
+	}
+}
+
+func TestErrorsAsJSON(t *testing.T) {
+	_, _, stderr := command(t, "plan", "--json", "-c", filepath.Join(t.TempDir(), "absent.yaml"))
+	var e struct {
+		Type, Message, Hint string
+		Code                int
+	}
+	if err := json.Unmarshal([]byte(stderr), &e); err != nil || e.Type != "error" || e.Code != exitUsage || e.Message == "" || e.Hint == "" {
+		t.Errorf("got %q (%v)", stderr, err)
+	}
+}
+
+func TestEveryCommandHasHelp(t *testing.T) {
+	code, stdout, _ := command(t, "--help")
+	for _, name := range []string{"plan", "run", "baseline", "sync", "backfill", "verify", "cutover", "status", "checkpoint"} {
+		if !strings.Contains(stdout, "\n  "+name) {
+			t.Errorf("the help does not name %s", name)
+		}
+		if code, help, _ := command(t, name, "--help"); code != 0 || !strings.Contains(help, "Usage:") {
+			t.Errorf("%s --help: got exit code %d and %q", name, code, help)
+		}
+	}
+	if code != 0 {
+		t.Errorf("got exit code %d", code)
+	}
+}
+
+func TestTheEnvironmentHasATwinOfEachFlag(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "other.yaml")
+	if err := os.WriteFile(path, []byte("memroy: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ESFERRY_CONFIG", path)
+	if _, _, stderr := command(t, "plan"); !strings.Contains(stderr, "other.yaml") {
+		t.Errorf("got %q, want the file that the environment names", stderr)
+	}
+	t.Setenv("ESFERRY_CUTOVER", "perhaps")
+	if code, _, stderr := command(t, "run"); code != exitUsage || !strings.Contains(stderr, "ESFERRY_CUTOVER") {
+		t.Errorf("got exit code %d and %q, want it to name the variable", code, stderr)
+	}
+}
+
+func TestForeignTextCannotDrawOnTheTerminal(t *testing.T) {
+	if got := plain("a\x1b[31m\nb\u009b"); strings.ContainsAny(got, "\x1b\n\u009b") {
+		t.Errorf("got %q", got)
+	}
+}
