@@ -19,6 +19,8 @@ func TestJourney(t *testing.T) {
 		join bool
 	}{
 		{lab.ES68, lab.ES710, "snapshot", true},
+		// A target that still wants types.
+		{lab.ES68, lab.ES68, "snapshot", true},
 		{lab.ES717, lab.ES819, "snapshot", false},
 		{lab.ES710, lab.OS219, "snapshot", true},
 		{lab.OS219, lab.OS38, "snapshot", true},

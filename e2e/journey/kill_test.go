@@ -13,7 +13,7 @@ import (
 func TestKilledAnywhere(t *testing.T) {
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
 	p.load(t, library(t, 3000), logs("logs-2026.11.01", 2000), logs("streamed-logs", 2000))
-	yaml := p.config(t, "killed", `code, "logs-*", "streamed-*"`, "stream: {page: {docs: 200}}\n")
+	yaml := p.config(t, "killed", `code, "logs-*", "streamed-*"`, "stream: {page: {docs: 200}}\ncutover: {aliases: {found: code}}\n")
 	stop := p.writing(t, 50, "code", "logs-2026.11.01", "streamed-logs")
 	// Small steps through the baseline, where phases follow closely.
 	for n := 1; n <= 40; n += 3 {

@@ -51,7 +51,9 @@ func (f *Ferry) recordAll(ctx context.Context, indices []*index) error {
 		if err != nil {
 			return err
 		}
-		if err := ix.recordStart(ctx, definition, definition, checkpoint.BeforeSnapshot); err != nil {
+		// A snapshot carries the mapping; the type to write under must be known.
+		translated, _ := metadata.Translate(definition, f.source.Identity(), f.target.Identity())
+		if err := ix.recordStart(ctx, definition, translated, checkpoint.BeforeSnapshot); err != nil {
 			return err
 		}
 		fresh = true

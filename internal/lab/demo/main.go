@@ -165,7 +165,7 @@ cutover:
 
 // play runs the ferry under a live writer, and judges the end.
 func (s *stage) play(ctx context.Context) error {
-	w := corpus.NewWriter(corpus.WriterOptions{URL: s.source.URL(), Indices: s.indices, Rate: 300, Seed: 1})
+	w := corpus.NewWriter(corpus.WriterOptions{URL: s.source.URL(), Indices: s.indices, Rate: 150, Seed: 1})
 	g, _ := group.New(ctx)
 	g.Go("live writer", w.Run)
 	say("esferry plan")
