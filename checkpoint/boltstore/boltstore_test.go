@@ -21,13 +21,13 @@ func TestConformance(t *testing.T) {
 }
 
 // open opens the store, to be closed by the test or at its end.
-func open(t *testing.T, path string) *boltstore.Store {
-	t.Helper()
-	s, err := boltstore.Open(t.Context(), path)
+func open(tb testing.TB, path string) *boltstore.Store {
+	tb.Helper()
+	s, err := boltstore.Open(tb.Context(), path)
 	if err != nil {
-		t.Fatalf("Open: %v", err)
+		tb.Fatalf("Open: %v", err)
 	}
-	t.Cleanup(func() { _ = s.Close() }) //nolint:errcheck // the test itself looks at Close where it matters
+	tb.Cleanup(func() { _ = s.Close() }) //nolint:errcheck // the test itself looks at Close where it matters
 	return s
 }
 

@@ -5,7 +5,7 @@
 // its name: .holder says who holds it, .json is an export of all records.
 //
 //  1. Open makes the file if there is none, takes its lock, and reads all of it
-//     once, by checksums: damage is found now, not in the middle of a run;
+//     once, pages and checksums: damage is found now, not in the middle of a run;
 //  2. Acquire raises the epoch and writes the holder beside the file;
 //  3. Commit compares the epoch and writes in one transaction, with fsync;
 //  4. at most once a second a Commit renews the export, and Close always does;

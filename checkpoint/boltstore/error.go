@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -89,6 +90,7 @@ func judge(path string, err error) error {
 	var (
 		refused *fs.PathError
 		errno   syscall.Errno
+		held    *checkpoint.HeldError
 		known   *DamagedError
 		newer   *SchemaError
 	)
@@ -97,7 +99,9 @@ func judge(path string, err error) error {
 		return nil
 	case errors.Is(err, bolt.ErrTimeout):
 		return &checkpoint.HeldError{Holder: readHolder(path)}
-	case errors.As(err, &known), errors.As(err, &newer), errors.As(err, &refused), errors.As(err, &errno):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &held), errors.As(err, &known), errors.As(err, &newer), errors.As(err, &refused), errors.As(err, &errno):
 		return err
 	default:
 		return damaged(path, err.Error())

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -31,7 +32,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := ensure(path); err != nil {
 		return nil, fmt.Errorf("open the checkpoint store: %w", err)
 	}
-	s, err := open(path, false)
+	s, err := open(ctx, path, false)
 	if err != nil {
 		return nil, fmt.Errorf("open the checkpoint store: %w", err)
 	}
@@ -49,7 +50,7 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("open the checkpoint store %s: %w", path, err)
 	}
-	s, err := open(path, true)
+	s, err := open(ctx, path, true)
 	if err != nil {
 		return nil, fmt.Errorf("open the checkpoint store: %w", err)
 	}
@@ -117,13 +118,19 @@ func initialize(path string, fill func(tx *bolt.Tx) error) error {
 	return errors.Join(err, db.Close())
 }
 
-func open(path string, readOnly bool) (*Store, error) {
+func open(ctx context.Context, path string, readOnly bool) (*Store, error) {
 	s := &Store{path: path, readOnly: readOnly}
 	options := &bolt.Options{
 		Timeout: lockTimeout, FreelistType: bolt.FreelistMapType, ReadOnly: readOnly,
-		OpenFile: s.openFile,
-		// Here, where a damaged one can be caught, and not when it is needed.
-		PreLoadFreelist: true,
+		OpenFile: func(path string, flag int, mode os.FileMode) (*os.File, error) {
+			// Without bbolt's habit of making a file where there is none.
+			file, err := os.OpenFile(path, flag&^os.O_CREATE, mode)
+			if err != nil {
+				return nil, err
+			}
+			s.file = file
+			return file, s.admit(ctx, file)
+		},
 	}
 	err := s.guard(func() (err error) {
 		if s.db, err = bolt.Open(path, 0o600, options); err != nil {
@@ -137,26 +144,48 @@ func open(path string, readOnly bool) (*Store, error) {
 	return s, nil
 }
 
-// openFile opens the file for bbolt, without the latter's habit of making one
-// where there is none, or of an empty one.
-func (s *Store) openFile(path string, flag int, mode os.FileMode) (*os.File, error) {
-	file, err := os.OpenFile(path, flag&^os.O_CREATE, mode)
-	if err != nil {
-		return nil, err
+// admit lets bbolt have the file once its lock is ours and its pages are sound.
+// bbolt would fill an empty file, and trust whatever is in any other.
+func (s *Store) admit(ctx context.Context, file *os.File) error {
+	if err := s.await(ctx, file); err != nil {
+		return err
 	}
 	info, err := file.Stat()
-	if err == nil && info.Size() == 0 {
-		err = damaged(path, "it is empty")
-	}
 	if err != nil {
-		return nil, errors.Join(err, file.Close())
+		return err
 	}
-	s.file = file
-	return file, nil
+	if info.Size() == 0 {
+		return damaged(s.path, "it is empty")
+	}
+	return judge(s.path, inspect(file, info.Size()))
+}
+
+// await waits for the file's lock until lockTimeout is over or ctx ends.
+func (s *Store) await(ctx context.Context, file *os.File) error {
+	late := time.NewTimer(lockTimeout)
+	defer late.Stop()
+	again := time.NewTicker(lockTimeout / 20)
+	defer again.Stop()
+	for {
+		busy, err := lock(file, !s.readOnly)
+		if err != nil {
+			return fmt.Errorf("lock %s: %w", s.path, err)
+		}
+		if !busy {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-late.C:
+			return &checkpoint.HeldError{Holder: readHolder(s.path)}
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the lock of %s: %w", s.path, ctx.Err())
+		}
+	}
 }
 
 // shut ends the use of the file. A database that broke is not closed, since a
-// panic may have left its locks held: closing the file gives the lock back.
+// panic may have left its locks held.
 func (s *Store) shut() error {
 	if s.db != nil && s.broken.Load() == nil {
 		return s.guard(s.db.Close)
@@ -164,8 +193,8 @@ func (s *Store) shut() error {
 	if s.file == nil {
 		return nil
 	}
-	if err := s.file.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
-		return err
+	if err := errors.Join(unlock(s.file), s.file.Close()); err != nil && !errors.Is(err, fs.ErrClosed) && !errors.Is(err, syscall.EBADF) {
+		return fmt.Errorf("close %s: %w", s.path, err)
 	}
 	return nil
 }

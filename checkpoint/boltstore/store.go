@@ -165,7 +165,7 @@ func (s *Store) guard(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if v := recover(); v != nil {
-			broken := damaged(s.path, fmt.Sprint(v))
+			broken := damaged(s.path, fmt.Sprintf("reading or writing it ended in %q", fmt.Sprint(v)))
 			s.broken.Store(broken)
 			err = broken
 		}

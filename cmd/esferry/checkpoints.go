@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"esferry/checkpoint/boltstore"
 	"esferry/internal/config"
 	"esferry/internal/ferry"
 )
@@ -22,7 +23,7 @@ func (iv *invocation) checkpointCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(iv.checkpointShowCommand(), iv.checkpointResetCommand())
+	cmd.AddCommand(iv.checkpointShowCommand(), iv.checkpointResetCommand(), iv.checkpointRestoreCommand())
 	return cmd
 }
 
@@ -88,4 +89,26 @@ func (iv *invocation) confirm(cmd *cobra.Command, question string) error {
 		return nil
 	}
 	return &usageError{err: errors.New("nothing was changed"), hint: "answer y, or give --yes"}
+}
+
+func (iv *invocation) checkpointRestoreCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore",
+		Short: "Make the store anew from the export beside it, where it is damaged or gone",
+		Long: `restore makes the checkpoint store anew from the JSON export beside it. The
+export may be a second older than the store was: that costs repeated work, and
+nothing else.`,
+		Example: "  esferry checkpoint restore -c ferry.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := config.Load(iv.config)
+			if err != nil {
+				return fmt.Errorf("read the configuration: %w", err)
+			}
+			if err := boltstore.Restore(cmd.Context(), c.Checkpoint.Path); err != nil {
+				return fmt.Errorf("restore the checkpoint store: %w", err)
+			}
+			return nil
+		},
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -27,6 +28,8 @@ const (
 	maxAddress = 100
 	// patience bounds a request: the answer is in memory.
 	patience = 10 * time.Second
+	// lastWords bounds what an answer under way may take at the end.
+	lastWords = time.Second
 	// maxAnswer bounds a status; ten thousand shards take a few MiB.
 	maxAnswer = 256 << 20
 )
@@ -50,8 +53,9 @@ func address(store string) (string, error) {
 	return filepath.Join(os.TempDir(), "esferry-"+hex.EncodeToString(sum[:8])+".sock"), nil
 }
 
-// Serve answers on the store's socket until ctx ends, and then returns nil. The
-// caller must hold the store: a socket found there is a dead ferry's.
+// Serve answers on the store's socket until ctx ends, and then returns nil once
+// answers under way are given. The caller must hold the store: a socket found
+// there is a dead ferry's.
 func Serve(ctx context.Context, store string, h Handler) error {
 	path, err := address(store)
 	if err != nil {
@@ -67,8 +71,13 @@ func Serve(ctx context.Context, store string, h Handler) error {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return errors.Join(fmt.Errorf("protect the control socket: %w", err), listener.Close())
 	}
-	server := &http.Server{Handler: routes(h), ReadHeaderTimeout: patience}
 	g, serving := group.New(ctx)
+	server := &http.Server{
+		Handler: routes(h), ReadHeaderTimeout: patience,
+		// So that whoever works out an answer hears of the end.
+		BaseContext: func(net.Listener) context.Context { return serving },
+		ErrorLog:    slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}
 	g.Go("control socket", func(context.Context) error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve the control socket: %w", err)
@@ -77,6 +86,11 @@ func Serve(ctx context.Context, store string, h Handler) error {
 	})
 	g.Go("end of the control socket", func(context.Context) error {
 		<-serving.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(serving), lastWords)
+		defer cancel()
+		if server.Shutdown(grace) == nil {
+			return nil
+		}
 		if err := server.Close(); err != nil {
 			return fmt.Errorf("close the control socket: %w", err)
 		}
@@ -88,15 +102,28 @@ func Serve(ctx context.Context, store string, h Handler) error {
 func routes(h Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		status, err := h.Status(r.Context())
+		body, err := status(r.Context(), h)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(status) //nolint:errcheck // whoever asked has left
+		_, _ = w.Write(body) //nolint:errcheck // whoever asked has left
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, fmt.Sprintf("the running esferry does not know %s %s", r.Method, r.URL.Path), http.StatusNotFound)
 	})
 	return mux
+}
+
+// status gives the whole answer, or an error: never the beginning of one.
+func status(ctx context.Context, h Handler) (body []byte, err error) {
+	defer group.Recover("status", &err)
+	answer, err := h.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(answer)
 }
 
 // Status asks the ferry that runs on the store; ErrNotRunning where none does.

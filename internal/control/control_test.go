@@ -3,6 +3,9 @@ package control_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,4 +89,88 @@ func TestAnErrorIsToldAsOne(t *testing.T) {
 	if _, err := control.Status(t.Context(), store); err == nil || !strings.Contains(err.Error(), "no status today") {
 		t.Errorf("got %v, want the handler's error", err)
 	}
+}
+
+type odd struct {
+	status func(ctx context.Context) (any, error)
+}
+
+func (o odd) Status(ctx context.Context) (any, error) { return o.status(ctx) }
+
+// What cannot be told, for whatever reason, is an error and not an empty answer.
+func TestAStatusThatCannotBeTold(t *testing.T) {
+	f := func(want string, status func(ctx context.Context) (any, error)) {
+		t.Helper()
+		store := filepath.Join(t.TempDir(), "ferry.db")
+		serving(t, store, odd{status})
+		if got, err := control.Status(t.Context(), store); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %q and %v, want an error that says %q", got, err, want)
+		}
+	}
+	f("unsupported type", func(context.Context) (any, error) { return func() {}, nil })
+	f("out of order", func(context.Context) (any, error) { panic("out of order") })
+}
+
+// The end waits for an answer under way, and lets it know.
+func TestTheEndWaitsForAnswers(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "ferry.db")
+	asked, left := make(chan struct{}), false
+	handler := odd{func(ctx context.Context) (any, error) {
+		close(asked)
+		<-ctx.Done()
+		left = true
+		return "last words", nil
+	}}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	server, _ := group.New(ctx)
+	server.Go("server", func(ctx context.Context) error { return control.Serve(ctx, store, handler) })
+	client, _ := group.New(t.Context())
+	client.Go("client", func(ctx context.Context) error {
+		return retry.Poll(ctx, "the socket", time.Millisecond, func(ctx context.Context) (bool, error) {
+			got, err := control.Status(ctx, store)
+			if errors.Is(err, control.ErrNotRunning) {
+				return false, nil
+			}
+			if string(got) != `"last words"` {
+				t.Errorf("got %q and %v, want the answer", got, err)
+			}
+			return true, nil
+		})
+	})
+	<-asked
+	stop()
+	if err := server.Wait(); err != nil || !left {
+		t.Errorf("the server ended with %v, its handler having returned: %v", err, left)
+	}
+	if err := client.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A newer esferry that asks for more than this one knows gets a sentence.
+func TestAnUnknownQuestion(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "ferry.db")
+	serving(t, store, fixed{})
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", store+".sock")
+	}}
+	f := func(method, path, want string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://esferry"+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := transport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != http.StatusNotFound || strings.TrimSpace(string(body)) != want {
+			t.Errorf("%s %s: got %s, %q, %v, want %q", method, path, answer.Status, body, err, want)
+		}
+	}
+	f(http.MethodPost, "/pause", "the running esferry does not know POST /pause")
+	f(http.MethodDelete, "/status", "the running esferry does not know DELETE /status")
 }
