@@ -182,6 +182,37 @@ func number(s *scanner, to *int64) error {
 
 func boolean(s *scanner, to *bool) error {
 	raw, err := s.value()
-	*to = bytes.Equal(raw, []byte("true"))
-	return err
+	if err != nil {
+		return err
+	}
+	switch string(raw) {
+	case "true":
+		*to = true
+	case "false":
+		*to = false
+	default:
+		return fmt.Errorf("%.20q is neither true nor false", raw)
+	}
+	return nil
+}
+
+// scrollID finds the scroll's name in the beginning of a page; "" where it
+// does not stand there.
+func scrollID(start []byte) string {
+	const key = `"_scroll_id"`
+	start = start[:min(len(start), preface)]
+	at := bytes.Index(start, []byte(key))
+	if at < 0 {
+		return ""
+	}
+	s := &scanner{buf: start, pos: at + len(key)}
+	if s.expect(':') != nil {
+		return ""
+	}
+	raw, err := s.text()
+	var id string
+	if err != nil || json.Unmarshal(raw, &id) != nil {
+		return ""
+	}
+	return id
 }

@@ -27,6 +27,10 @@ const (
 	oversize = 4
 	// closePatience bounds the freeing of a scroll; it expires by itself anyway.
 	closePatience = 10 * time.Second
+	// maxPage is more than an engine can send: one Java array of bytes.
+	maxPage = 2 << 30
+	// preface is where a page names its scroll, before the documents.
+	preface = 64 << 10
 )
 
 // ErrNoSource says that an index does not keep _source, so that nothing can be
@@ -103,7 +107,7 @@ func (e *InterruptedError) Temporary() bool { return e.again }
 // error, an *InterruptedError unless ctx ended.
 func (r *Reader) Read(ctx context.Context, p shard.Position, w shard.Window) iter.Seq2[*batch.Batch, error] {
 	return func(yield func(*batch.Batch, error) bool) {
-		s := &scroll{reader: r, position: p, window: w, size: r.pageDocs()}
+		s := &scroll{reader: r, position: p, window: w, size: r.pageDocs(), total: -1}
 		defer s.close(ctx)
 		for {
 			b, err := s.next(ctx)
@@ -146,13 +150,14 @@ type scroll struct {
 	size     int
 	id       string
 	seen     int64
-	total    int64
+	// total that the first page announced; -1 before it.
+	total int64
 }
 
 // next gives the next batch, or nil at the window's end.
 func (s *scroll) next(ctx context.Context) (*batch.Batch, error) {
-	first := s.id == ""
-	if !first && s.seen == s.total {
+	first := s.total < 0
+	if s.seen == s.total {
 		return nil, nil
 	}
 	wire, err := s.fetch(ctx)
@@ -163,9 +168,7 @@ func (s *scroll) next(ctx context.Context) (*batch.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	if page.ScrollID != "" {
-		s.id = page.ScrollID
-	}
+	s.name(page.ScrollID)
 	if first {
 		s.total = page.Total
 	}
@@ -199,10 +202,23 @@ func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
 		if err != nil || page.Length <= oversize*o.PageBytes || s.size == 1 || o.PageDocs > 0 {
 			return page, err
 		}
-		_ = page.Body.Close() // nothing of it is wanted; its scroll expires by itself
+		s.abandon(ctx, page)
 		s.reader.weigh(page.Length, s.size)
 		s.size = s.reader.pageDocs()
 	}
+}
+
+// abandon gives a page up unread, but for the name of its scroll, which it
+// frees: engines hold only so many.
+func (s *scroll) abandon(ctx context.Context, page cluster.Page) {
+	start, err := io.ReadAll(io.LimitReader(page.Body, preface))
+	_ = page.Body.Close() // nothing more of it is wanted
+	if err != nil {
+		return
+	}
+	s.id = scrollID(start)
+	s.close(ctx)
+	s.id = ""
 }
 
 // receive waits for room, then reads and cuts a page. The release function
@@ -217,7 +233,7 @@ func (s *scroll) receive(ctx context.Context, wire cluster.Page) (*Page, func(),
 	if err != nil {
 		return nil, nil, err
 	}
-	buf, err := read(wire)
+	buf, err := s.read(wire)
 	if err == nil {
 		var page *Page
 		if page, err = Cut(buf); err == nil {
@@ -225,17 +241,46 @@ func (s *scroll) receive(ctx context.Context, wire cluster.Page) (*Page, func(),
 			return page, release, nil
 		}
 	}
+	// Also a torn page names its scroll, which has to be freed.
+	s.name(scrollID(buf))
 	release()
 	return nil, nil, err
 }
 
-func read(wire cluster.Page) ([]byte, error) {
-	if wire.Length < 0 {
-		return io.ReadAll(wire.Body)
+// name notes the newest id of the scroll, where a page gives one.
+func (s *scroll) name(id string) {
+	if id != "" {
+		s.id = id
 	}
-	buf := make([]byte, wire.Length)
-	if _, err := io.ReadFull(wire.Body, buf); err != nil {
-		return nil, fmt.Errorf("read a page of %d bytes: %w", wire.Length, err)
+}
+
+// read takes a page off the wire; with an error it gives what it got of it. One
+// of unknown length that grows far over what pages aim at is given up, and the
+// next ones are asked for smaller.
+func (s *scroll) read(wire cluster.Page) ([]byte, error) {
+	if wire.Length > maxPage {
+		buf, _ := io.ReadAll(io.LimitReader(wire.Body, preface)) //nolint:errcheck // it is an error already
+		return buf, fmt.Errorf("a page of %d bytes is announced, which no engine can send", wire.Length)
+	}
+	if wire.Length >= 0 {
+		buf := make([]byte, wire.Length)
+		n, err := io.ReadFull(wire.Body, buf)
+		if err != nil {
+			return buf[:n], fmt.Errorf("read a page of %d bytes: %w", wire.Length, err)
+		}
+		return buf, nil
+	}
+	most := int64(maxPage)
+	if s.size > 1 && s.reader.options.PageDocs == 0 {
+		most = oversize * s.reader.options.PageBytes
+	}
+	buf, err := io.ReadAll(io.LimitReader(wire.Body, most+1))
+	if err != nil {
+		return buf, fmt.Errorf("read a page: %w", err)
+	}
+	if int64(len(buf)) > most {
+		s.reader.weigh(most, s.size)
+		return buf, fmt.Errorf("the page is larger than %d bytes; smaller ones are asked for", most)
 	}
 	return buf, nil
 }
@@ -250,6 +295,10 @@ func (s *scroll) judge(p *Page) error {
 	}
 	if s.seen > s.total || len(p.Docs) == 0 && s.seen < s.total {
 		return fmt.Errorf("%d documents came where %d were announced", s.seen, s.total)
+	}
+	if s.id == "" && s.seen < s.total {
+		// Without its name the scan would begin anew, with the first page.
+		return errors.New("the page names no scroll to ask for the next one")
 	}
 	if s.reader.options.IDsOnly {
 		return nil
