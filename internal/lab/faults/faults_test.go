@@ -224,8 +224,12 @@ func TestFaults(t *testing.T) {
 				t.Errorf("the client got %d, %d bytes promised, %q, error %v\nwant %d, %d, %q, %v",
 					a.status, a.length, a.body, a.err, f.status, f.length, f.body, f.err)
 			}
-			if n := len(e.saw()); n != f.seen {
-				t.Errorf("the engine saw %d requests, want %d", n, f.seen)
+			requests := e.saw()
+			if len(requests) != f.seen {
+				t.Errorf("the engine saw %d requests, want %d", len(requests), f.seen)
+			}
+			if f.seen > 0 && f.fault != faults.Delay && requests[0].header.Get("Accept-Encoding") != "" {
+				t.Error("the engine was asked to compress what is to be spoilt")
 			}
 			if n := p.Counts(); n.Requests != 1 || n.Documents != int64(2*f.seen) {
 				t.Errorf("counted %d requests and %d documents, want 1 and %d", n.Requests, n.Documents, 2*f.seen)
