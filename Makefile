@@ -32,6 +32,7 @@ test: unit e2e ## everything, real engines included: what CI runs
 .PHONY: unit
 unit: ## tests without engines, under a minute
 	$(GO) test -race ./...
+	$(GO) test -count=1 -run Million ./internal/reconcile
 
 .PHONY: e2e
 e2e: ## tests on real engines (needs a JDK and Maven)

@@ -23,7 +23,7 @@ var (
 )
 
 // BindingError says that a watermark no longer speaks of the shard it was
-// taken from: the delta would be wrong, and the index must be reconciled or
+// taken from: the delta would be wrong, and the index must be reconciled, or
 // carried anew (protocol 1.7).
 type BindingError struct {
 	// Shard whose watermark broke.
@@ -32,6 +32,9 @@ type BindingError struct {
 	What string
 	// Was and Is are the recorded and the present value.
 	Was, Is string
+	// Final says that the index has to be carried anew; otherwise a reconcile
+	// finds what the watermark can no longer tell (protocol 3).
+	Final bool
 }
 
 // Error names both values.

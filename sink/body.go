@@ -2,8 +2,6 @@ package sink
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"strconv"
 	"sync"
 
@@ -19,46 +17,59 @@ type body struct {
 	buf bytes.Buffer
 }
 
-// index adds a document under its own version. A source with line breaks is
-// compacted, since a line is what ends an item; nothing else of it is touched.
+// index adds a document under its own version. A line is what ends an item.
 func (b *body) index(d *batch.Doc, v batch.Versioning) error {
-	b.action("index", d.ID, d.Routing)
+	b.action("index", keyOf(d))
+	b.member("parent", string(d.Parent))
 	b.buf.WriteString(`,"version":`)
 	b.number(d.Version)
 	b.buf.WriteString(`,"version_type":"`)
 	b.buf.WriteString(string(v))
 	b.buf.WriteString("\"}}\n")
-	if bytes.IndexByte(d.Source, '\n') < 0 {
-		b.buf.Write(d.Source)
-	} else if err := json.Compact(&b.buf, d.Source); err != nil {
-		return fmt.Errorf("document %s: its _source is not JSON: %w", d.ID, err)
+	if err := d.Line(&b.buf); err != nil {
+		return err
 	}
 	b.buf.WriteByte('\n')
 	return nil
 }
 
 // remove adds a delete that only happens if the document is still as found
-// (protocol 2); engines without sequence numbers delete what is there.
+// (protocol 2): by its sequence number, or by its version where the engine
+// gives no number. Versions alone would not do where there are numbers: a
+// document made anew may have the same one.
 func (b *body) remove(key cluster.Key, found cluster.Found) {
-	b.action("delete", []byte(key.ID), []byte(key.Routing))
-	if found.SeqNo >= 0 && found.Term > 0 {
+	b.action("delete", key)
+	switch {
+	case found.SeqNo >= 0 && found.Term > 0:
 		b.buf.WriteString(`,"if_seq_no":`)
 		b.number(found.SeqNo)
 		b.buf.WriteString(`,"if_primary_term":`)
 		b.number(found.Term)
+	case found.Version > 0:
+		b.buf.WriteString(`,"version":`)
+		b.number(found.Version)
 	}
 	b.buf.WriteString("}}\n")
 }
 
-func (b *body) action(verb string, id, routing []byte) {
+func (b *body) action(verb string, key cluster.Key) {
 	b.buf.WriteString(`{"`)
 	b.buf.WriteString(verb)
 	b.buf.WriteString(`":{"_id":`)
-	b.buf.Write(id)
-	if len(routing) > 0 {
-		b.buf.WriteString(`,"routing":`)
-		b.buf.Write(routing)
+	b.buf.WriteString(key.ID)
+	b.member("_type", key.Type)
+	b.member("routing", key.Routing)
+}
+
+// member adds a JSON string under a name, unless there is none.
+func (b *body) member(name, value string) {
+	if value == "" {
+		return
 	}
+	b.buf.WriteString(`,"`)
+	b.buf.WriteString(name)
+	b.buf.WriteString(`":`)
+	b.buf.WriteString(value)
 }
 
 func (b *body) number(n int64) { b.buf.Write(strconv.AppendInt(b.buf.AvailableBuffer(), n, 10)) }

@@ -157,5 +157,5 @@ func keysOf(docs []batch.Doc) []cluster.Key {
 }
 
 func keyOf(d *batch.Doc) cluster.Key {
-	return cluster.Key{ID: string(d.ID), Routing: string(d.Routing)}
+	return cluster.Key{ID: string(d.ID), Routing: string(d.Routing), Type: string(d.Type)}
 }

@@ -143,6 +143,13 @@ func member(s *scanner, d *batch.Doc, key []byte) error {
 		d.ID, err = quoted(s)
 	case "_routing":
 		d.Routing, err = quoted(s)
+	case "_type":
+		// null where a document was asked for by id and is not there.
+		if d.Type, err = s.value(); err == nil && d.Type[0] != '"' {
+			d.Type = nil
+		}
+	case "_parent":
+		d.Parent, err = quoted(s)
 	case "_version":
 		err = number(s, &d.Version)
 	case "_seq_no":

@@ -2,12 +2,10 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"sync/atomic"
 	"time"
 
 	"esferry/internal/batch"
@@ -16,22 +14,8 @@ import (
 	"esferry/internal/shard"
 )
 
-const (
-	// maxPageDocs is the engines' own bound (index.max_result_window).
-	maxPageDocs = 10000
-	// firstDocBytes guesses a document's size before the first page: low guesses
-	// make giant pages, high ones cost a few requests.
-	firstDocBytes = 16 << 10
-	// oversize is how many times over its bytes a first page may be before the
-	// window is opened again with smaller pages.
-	oversize = 4
-	// closePatience bounds the freeing of a scroll; it expires by itself anyway.
-	closePatience = 10 * time.Second
-	// maxPage is more than an engine can send: one Java array of bytes.
-	maxPage = 2 << 30
-	// preface is where a page names its scroll, before the documents.
-	preface = 64 << 10
-)
+// closePatience bounds the freeing of a scroll; it expires by itself anyway.
+const closePatience = 10 * time.Second
 
 // ErrNoSource says that an index does not keep _source, so that nothing can be
 // read from it; reading again cannot help.
@@ -44,45 +28,16 @@ type Source interface {
 	CloseScroll(ctx context.Context, id string) error
 }
 
-// Options of a Reader.
-type Options struct {
-	// PageBytes is the size pages aim at; 8 MiB when zero.
-	PageBytes int64
-	// PageDocs fixes the documents of a page; 0 adapts it to PageBytes.
-	PageDocs int
-	// KeepAlive of a scroll, renewed by each page; 5 min when zero: it must
-	// outlive the slowest write.
-	KeepAlive time.Duration
-	// Query restricts the documents; may be empty.
-	Query json.RawMessage
-	// IDsOnly leaves _source out.
-	IDsOnly bool
-}
-
 // Reader reads windows of one index. Safe for concurrent use.
 type Reader struct {
-	source  Source
-	budget  *batch.Budget
-	options Options
-	// docBytes is what documents weighed lately; it sizes the next window's pages.
-	docBytes atomic.Int64
+	source Source
+	pages  *pager
 }
 
 // NewReader gives a reader of an engine's documents whose pages share the
 // budget with every other reader's.
 func NewReader(source Source, budget *batch.Budget, o Options) *Reader {
-	if o.PageBytes == 0 {
-		o.PageBytes = 8 << 20
-	}
-	if o.KeepAlive == 0 {
-		o.KeepAlive = 5 * time.Minute
-	}
-	r := &Reader{source: source, budget: budget, options: o}
-	r.docBytes.Store(firstDocBytes)
-	if o.IDsOnly {
-		r.docBytes.Store(64)
-	}
-	return r
+	return &Reader{source: source, pages: newPager(budget, o)}
 }
 
 // InterruptedError says that a window was not read to its end. What it gave
@@ -107,7 +62,7 @@ func (e *InterruptedError) Temporary() bool { return e.again }
 // error, an *InterruptedError unless ctx ended.
 func (r *Reader) Read(ctx context.Context, p shard.Position, w shard.Window) iter.Seq2[*batch.Batch, error] {
 	return func(yield func(*batch.Batch, error) bool) {
-		s := &scroll{reader: r, position: p, window: w, size: r.pageDocs(), total: -1}
+		s := &scroll{reader: r, position: p, window: w, size: r.pages.docs(), total: -1}
 		defer s.close(ctx)
 		for {
 			b, err := s.next(ctx)
@@ -120,26 +75,6 @@ func (r *Reader) Read(ctx context.Context, p shard.Position, w shard.Window) ite
 			}
 		}
 	}
-}
-
-func (r *Reader) pageDocs() int {
-	if r.options.PageDocs > 0 {
-		return min(r.options.PageDocs, maxPageDocs)
-	}
-	return int(min(max(1, r.options.PageBytes/max(1, r.docBytes.Load())), maxPageDocs))
-}
-
-// weigh notes what the documents of a page weighed, leaning to the heavier: one
-// page too small costs a request, one too large costs the memory bound.
-func (r *Reader) weigh(bytes int64, docs int) {
-	if docs == 0 {
-		return
-	}
-	now, before := bytes/int64(docs)+1, r.docBytes.Load()
-	if now < before {
-		now = (3*before + now) / 4
-	}
-	r.docBytes.Store(now)
 }
 
 // scroll is one window being read, by one goroutine.
@@ -191,7 +126,7 @@ func (s *scroll) next(ctx context.Context) (*batch.Batch, error) {
 // fetch asks for a page. A first page far over its bytes is given up unread,
 // and the window opened again with smaller pages.
 func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
-	o := s.reader.options
+	o := s.reader.pages.options
 	if s.id != "" {
 		return s.reader.source.NextPage(ctx, s.window, s.id, o.KeepAlive)
 	}
@@ -199,12 +134,12 @@ func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
 		page, err := s.reader.source.OpenScroll(ctx, cluster.Scan{
 			Position: s.position, Window: s.window, Query: o.Query, Size: s.size, KeepAlive: o.KeepAlive, IDsOnly: o.IDsOnly,
 		})
-		if err != nil || page.Length <= oversize*o.PageBytes || s.size == 1 || o.PageDocs > 0 {
+		if err != nil || !s.reader.pages.tooLarge(page.Length, s.size) {
 			return page, err
 		}
 		s.abandon(ctx, page)
-		s.reader.weigh(page.Length, s.size)
-		s.size = s.reader.pageDocs()
+		s.reader.pages.weigh(page.Length, s.size)
+		s.size = s.reader.pages.docs()
 	}
 }
 
@@ -224,26 +159,18 @@ func (s *scroll) abandon(ctx context.Context, page cluster.Page) {
 // receive waits for room, then reads and cuts a page. The release function
 // gives the room back.
 func (s *scroll) receive(ctx context.Context, wire cluster.Page) (*Page, func(), error) {
-	defer wire.Body.Close()
-	length := wire.Length
-	if length < 0 {
-		length = s.reader.options.PageBytes
-	}
-	release, err := s.reader.budget.Acquire(ctx, length)
-	if err != nil {
-		return nil, nil, err
-	}
-	buf, err := s.read(wire)
+	buf, release, err := s.reader.pages.receive(ctx, wire, s.size)
 	if err == nil {
 		var page *Page
 		if page, err = Cut(buf); err == nil {
-			s.reader.weigh(int64(len(buf)), len(page.Docs))
+			s.reader.pages.weigh(int64(len(buf)), len(page.Docs))
+			s.reader.pages.untype(page.Docs)
 			return page, release, nil
 		}
+		release()
 	}
 	// Also a torn page names its scroll, which has to be freed.
 	s.name(scrollID(buf))
-	release()
 	return nil, nil, err
 }
 
@@ -252,37 +179,6 @@ func (s *scroll) name(id string) {
 	if id != "" {
 		s.id = id
 	}
-}
-
-// read takes a page off the wire; with an error it gives what it got of it. One
-// of unknown length that grows far over what pages aim at is given up, and the
-// next ones are asked for smaller.
-func (s *scroll) read(wire cluster.Page) ([]byte, error) {
-	if wire.Length > maxPage {
-		buf, _ := io.ReadAll(io.LimitReader(wire.Body, preface)) //nolint:errcheck // it is an error already
-		return buf, fmt.Errorf("a page of %d bytes is announced, which no engine can send", wire.Length)
-	}
-	if wire.Length >= 0 {
-		buf := make([]byte, wire.Length)
-		n, err := io.ReadFull(wire.Body, buf)
-		if err != nil {
-			return buf[:n], fmt.Errorf("read a page of %d bytes: %w", wire.Length, err)
-		}
-		return buf, nil
-	}
-	most := int64(maxPage)
-	if s.size > 1 && s.reader.options.PageDocs == 0 {
-		most = oversize * s.reader.options.PageBytes
-	}
-	buf, err := io.ReadAll(io.LimitReader(wire.Body, most+1))
-	if err != nil {
-		return buf, fmt.Errorf("read a page: %w", err)
-	}
-	if int64(len(buf)) > most {
-		s.reader.weigh(most, s.size)
-		return buf, fmt.Errorf("the page is larger than %d bytes; smaller ones are asked for", most)
-	}
-	return buf, nil
 }
 
 // judge refuses a page that does not cover what was asked.
@@ -300,7 +196,7 @@ func (s *scroll) judge(p *Page) error {
 		// Without its name the scan would begin anew, with the first page.
 		return errors.New("the page names no scroll to ask for the next one")
 	}
-	if s.reader.options.IDsOnly {
+	if s.reader.pages.options.IDsOnly {
 		return nil
 	}
 	for i := range p.Docs {

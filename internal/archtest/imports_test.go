@@ -21,7 +21,7 @@ type row struct {
 var (
 	leaves   = []string{"internal/shard", "internal/batch", "internal/group", "internal/retry"}
 	engine   = with(leaves, "internal/cluster")
-	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/verify", "internal/metadata", "internal/preflight", "internal/report")
+	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/verify", "internal/reconcile", "internal/metadata", "internal/preflight", "internal/report")
 	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "checkpoint/boltstore", "checkpoint/etcdstore")
 	anything = []string{"..."}
 )
@@ -46,6 +46,7 @@ func table() []row {
 		{"sink", engine, []string{"golang.org/x/time"}},
 		{"snapshotpath", with(engine, "snapshotpath/bucket"), nil},
 		{"snapshotpath/bucket", leaves, []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}},
+		{"internal/reconcile", engine, []string{"github.com/zeebo/xxh3", "github.com/klauspost/compress"}},
 		{"internal/verify", engine, []string{"github.com/zeebo/xxh3"}},
 		{"internal/metadata", engine, nil},
 		{"internal/preflight", engine, nil},

@@ -1,6 +1,9 @@
 package batch
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"sync"
 
 	"esferry/internal/shard"
@@ -26,6 +29,9 @@ type Doc struct {
 	ID []byte
 	// Routing is the JSON string of _routing, or nil.
 	Routing []byte
+	// Type and Parent are the JSON strings of _type and _parent, for indices of
+	// several types (Elasticsearch before 6); else nil.
+	Type, Parent []byte
 	// Source is the JSON object of _source, or nil where only ids were asked for.
 	Source []byte
 	// Version is _version.
@@ -38,7 +44,22 @@ type Doc struct {
 
 // Size is the count of bytes the document adds to a bulk body, less the
 // constant words around them.
-func (d Doc) Size() int { return len(d.ID) + len(d.Routing) + len(d.Source) }
+func (d Doc) Size() int {
+	return len(d.ID) + len(d.Routing) + len(d.Type) + len(d.Parent) + len(d.Source)
+}
+
+// Line appends the document's _source as one line, as a bulk body wants it. A
+// source with line breaks is compacted; nothing else of it is touched (protocol 6).
+func (d Doc) Line(to *bytes.Buffer) error {
+	if bytes.IndexByte(d.Source, '\n') < 0 {
+		to.Write(d.Source)
+		return nil
+	}
+	if err := json.Compact(to, d.Source); err != nil {
+		return fmt.Errorf("document %s: its _source is not JSON: %w", d.ID, err)
+	}
+	return nil
+}
 
 // Batch is the documents of one page and the window they belong to. It has one
 // owner at a time; the last owner calls Release after the acknowledgement.

@@ -72,10 +72,11 @@ func (c *Cluster) Bulk(ctx context.Context, index, typ string, ndjson []byte, it
 	return verdicts, nil
 }
 
-// Key names a document: ids repeat under different routings (protocol 1.5).
-// Both are JSON strings as the engine sent them; Routing may be empty.
+// Key names a document: ids repeat under different routings (protocol 1.5),
+// and under different types where an index has several. All are JSON strings as
+// the engine sent them; Routing and Type may be empty.
 type Key struct {
-	ID, Routing string
+	ID, Routing, Type string
 }
 
 // Found is what an engine holds under a key, asked in real time.
@@ -125,6 +126,16 @@ func (c *Cluster) Versions(ctx context.Context, index string, keys []Key) ([]Fou
 	return found, nil
 }
 
+// Documents gives what the index holds under each key in real time, with
+// sources: one page, for the reader to cut. The body must be closed.
+func (c *Cluster) Documents(ctx context.Context, index string, keys []Key) (Page, error) {
+	r := request{op: "read documents by id", index: index, method: "POST", path: path(index, "_mget"), body: keyList(keys), params: params()}
+	if c.identity.Product == OpenSearch {
+		r.params.Set("preference", "_primary")
+	}
+	return c.page(ctx, r)
+}
+
 func keyList(keys []Key) string {
 	var b strings.Builder
 	b.WriteString(`{"docs":[`)
@@ -133,6 +144,9 @@ func keyList(keys []Key) string {
 			b.WriteByte(',')
 		}
 		b.WriteString(`{"_id":` + k.ID)
+		if k.Type != "" {
+			b.WriteString(`,"_type":` + k.Type)
+		}
 		if k.Routing != "" {
 			b.WriteString(`,"routing":` + k.Routing)
 		}

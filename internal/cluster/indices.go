@@ -50,6 +50,10 @@ func (c *Cluster) Indices(ctx context.Context) ([]Index, error) {
 			// It was deleted between the two calls.
 			continue
 		}
+		if index.UUID == "" {
+			// Elasticsearch 2 has no such column.
+			index.UUID = index.Settings["index.uuid"]
+		}
 		index.Shards, err = strconv.Atoi(index.Settings["index.number_of_shards"])
 		if err != nil {
 			return nil, partial(op, row.Index, c.address, "its settings give no number of shards")
@@ -176,6 +180,10 @@ func (c *Cluster) BlockWrites(ctx context.Context, index string) error {
 
 // UnblockWrites lifts the write block.
 func (c *Cluster) UnblockWrites(ctx context.Context, index string) error {
+	if !c.identity.AtLeast(5, 0) {
+		// These refuse to take a setting off, and leave the block where it is.
+		return c.PutSettings(ctx, index, map[string]any{"index.blocks.write": false})
+	}
 	return c.PutSettings(ctx, index, map[string]any{"index.blocks.write": nil})
 }
 

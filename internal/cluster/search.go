@@ -42,8 +42,10 @@ type Page struct {
 // on 7.10).
 func (c *Cluster) OpenScroll(ctx context.Context, s Scan) (Page, error) {
 	query := map[string]any{
-		"size": s.Size, "sort": []string{"_doc"}, "version": true, "seq_no_primary_term": true,
-		"query": filter(s.Window, s.Query),
+		"size": s.Size, "sort": []string{"_doc"}, "version": true, "query": filter(s.Window, s.Query),
+	}
+	if c.identity.AtLeast(6, 7) {
+		query["seq_no_primary_term"] = true
 	}
 	r := request{
 		op: "scan " + s.Window.String(), method: "POST", path: path(s.Window.Shard.Index, "_search"), once: true,
@@ -175,6 +177,9 @@ func (c *Cluster) count(ctx context.Context, index, preference string, shards in
 // own query where there is one.
 func filter(w shard.Window, query json.RawMessage) map[string]any {
 	clauses := []any{map[string]any{"range": map[string]any{"_seq_no": map[string]int64{"gt": w.From, "lte": w.To}}}}
+	if w.All() {
+		clauses = []any{map[string]any{"match_all": map[string]any{}}}
+	}
 	if len(query) > 0 {
 		clauses = append(clauses, query)
 	}

@@ -92,6 +92,78 @@ func position(copies []shardStats) (shard.Position, error) {
 	return p, nil
 }
 
+// Primaries gives where every primary of an index can be read, sorted by shard
+// number, also on engines that keep no sequence numbers: there a position tells
+// no more than the shard, and its term where the engine has terms (from 5.0).
+func (c *Cluster) Primaries(ctx context.Context, index string) ([]shard.Position, error) {
+	if c.identity.SequenceNumbers() {
+		return c.Positions(ctx, index)
+	}
+	terms, err := c.terms(ctx, index)
+	if err != nil && !NotFound(err) {
+		return nil, err
+	}
+	there, found, err := c.Index(ctx, index)
+	if err != nil {
+		return nil, err
+	}
+	if !found || there.UUID == "" {
+		return nil, c.noIndex("find the shards", index)
+	}
+	out := make([]shard.Position, there.Shards)
+	for number := range out {
+		out[number] = shard.Position{Shard: shard.ID{Index: index, Number: number}, Global: -2, Max: -1, Committed: -1}
+		if number < len(terms) {
+			out[number].Term = terms[number]
+		}
+	}
+	return out, nil
+}
+
+// Activity is what an index's primaries have been asked to write since they
+// were started.
+type Activity struct {
+	// Writes is the count of documents indexed and deleted.
+	Writes int64
+	// Current is how many are being written at this moment.
+	Current int64
+}
+
+// Activity counts the writes of an index, for engines that do not number them.
+// Two equal answers mean that nothing was written in between, unless a primary
+// moved or was started anew meanwhile.
+func (c *Cluster) Activity(ctx context.Context, index string) (Activity, error) {
+	var answer struct {
+		Shards shardsHeader `json:"_shards"`
+		All    struct {
+			Primaries struct {
+				Indexing struct {
+					Index         int64 `json:"index_total"`
+					Delete        int64 `json:"delete_total"`
+					IndexCurrent  int64 `json:"index_current"`
+					DeleteCurrent int64 `json:"delete_current"`
+				}
+			}
+		} `json:"_all"`
+	}
+	r := request{op: "count the writes", index: index, method: "GET", path: path(index, "_stats", "indexing")}
+	if err := c.call(ctx, r, &answer); err != nil {
+		return Activity{}, err
+	}
+	if answer.Shards.Failed > 0 || answer.Shards.Successful == 0 {
+		return Activity{}, partial(r.op, index, c.address, "%d shards failed, %d succeeded", answer.Shards.Failed, answer.Shards.Successful)
+	}
+	i := answer.All.Primaries.Indexing
+	return Activity{Writes: i.Index + i.Delete, Current: i.IndexCurrent + i.DeleteCurrent}, nil
+}
+
+func (c *Cluster) noIndex(op, index string) *Error {
+	return &Error{
+		Op: op, Index: index, URL: c.address, Status: 404, Type: "index_not_found", Reason: "the cluster state holds no such index",
+		Hint: "check the name with GET _cat/indices",
+	}
+}
+
 // terms reads the primary term of each shard from the cluster state.
 func (c *Cluster) terms(ctx context.Context, index string) ([]int64, error) {
 	var state struct {
@@ -111,10 +183,7 @@ func (c *Cluster) terms(ctx context.Context, index string) ([]int64, error) {
 	}
 	byNumber := state.Metadata.Indices[index].PrimaryTerms
 	if len(byNumber) == 0 {
-		return nil, &Error{
-			Op: op, Index: index, URL: c.address, Status: 404, Type: "index_not_found", Reason: "the cluster state holds no such index",
-			Hint: "check the name with GET _cat/indices",
-		}
+		return nil, c.noIndex(op, index)
 	}
 	terms := make([]int64, len(byNumber))
 	for number, term := range byNumber {
@@ -156,8 +225,11 @@ func (c *Cluster) broadcast(ctx context.Context, op, index, endpoint string) err
 // onPrimary gives the preference that sends a search to one shard's primary, by
 // name: any other copy may not have refreshed (protocol 1.1, S2.1).
 func (c *Cluster) onPrimary(p shard.Position) string {
-	if c.identity.Product == OpenSearch {
+	switch {
+	case c.identity.Product == OpenSearch || c.identity.Version.Major == 5:
 		return fmt.Sprintf("_shards:%d|_primary", p.Shard.Number)
+	case c.identity.Version.Major < 5:
+		return fmt.Sprintf("_shards:%d;_primary", p.Shard.Number)
 	}
 	return fmt.Sprintf("_shards:%d|_only_nodes:%s", p.Shard.Number, p.Node)
 }

@@ -22,6 +22,9 @@ type Config struct {
 	Snapshot *Snapshot `json:"snapshot,omitempty"`
 	// Stream bounds the stream path.
 	Stream Stream `json:"stream"`
+	// Reconcile says what of a document is compared where an index has to be
+	// compared as a whole.
+	Reconcile Reconcile `json:"reconcile"`
 	// Deletes says whether deletes are carried.
 	Deletes Deletes `json:"deletes"`
 	// MaxDelete is the share of an index that one run may delete unasked.
@@ -31,6 +34,16 @@ type Config struct {
 	// Checkpoint is where the state is kept.
 	Checkpoint Checkpoint `json:"checkpoint"`
 }
+
+// Reconcile is what of a document is compared.
+type Reconcile string
+
+// What may be compared. Versions are less to read, and do not tell a document
+// that was deleted and made anew with the version it had.
+const (
+	ReconcileContent  Reconcile = "content"
+	ReconcileVersions Reconcile = "versions"
+)
 
 // Deletes is how deletes on the source are treated.
 type Deletes string
@@ -49,6 +62,7 @@ func (c *Config) fields() []field {
 		{name: "indices", into: within(&c.Indices)},
 		{name: "snapshot", into: optional(&c.Snapshot)},
 		{name: "stream", into: within(&c.Stream)},
+		{name: "reconcile", into: choice(&c.Reconcile, ReconcileContent, ReconcileVersions)},
 		{name: "deletes", into: choice(&c.Deletes, DeletesExact, DeletesIgnore)},
 		{name: "max_delete", into: unit(&c.MaxDelete)},
 		{name: "cutover", into: within(&c.Cutover)},

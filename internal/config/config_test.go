@@ -36,6 +36,7 @@ func whole(dir string) *config.Config {
 			Page: config.Page{Bytes: 8 << 20}, Bulk: config.Bulk{Bytes: 8 << 20},
 			Memory: 256 << 20, OnReject: config.OnRejectStop,
 		},
+		Reconcile: config.ReconcileContent,
 		Deletes:   config.DeletesExact,
 		MaxDelete: 20,
 		Cutover: config.Cutover{
@@ -110,7 +111,7 @@ func TestDefaults(t *testing.T) {
 		Source:  config.Endpoint{URLs: []string{"https://old.example:9200"}},
 		Target:  config.Endpoint{URLs: []string{"https://new.example:9200"}},
 		Indices: config.Indices{Include: []string{"*"}},
-		Stream:  whole("").Stream, Deletes: config.DeletesExact, MaxDelete: 20,
+		Stream:  whole("").Stream, Reconcile: config.ReconcileContent, Deletes: config.DeletesExact, MaxDelete: 20,
 		Cutover:    config.Cutover{Freeze: config.FreezeBlock, MaxLag: 1000, MaxFreeze: config.Duration(10 * time.Minute)},
 		Checkpoint: config.Checkpoint{Store: config.StoreEmbedded, Path: "ferry.db"},
 	}

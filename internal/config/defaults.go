@@ -15,6 +15,7 @@ func applyDefaults(c *Config, has func(key string) bool, path func(string) strin
 	fill(has, "stream.bulk.bytes", &c.Stream.Bulk.Bytes, 8<<20)
 	fill(has, "stream.memory", &c.Stream.Memory, 256<<20)
 	fill(has, "stream.on_reject", &c.Stream.OnReject, OnRejectStop)
+	fill(has, "reconcile", &c.Reconcile, ReconcileContent)
 	fill(has, "deletes", &c.Deletes, DeletesExact)
 	fill(has, "max_delete", &c.MaxDelete, 20)
 	fill(has, "cutover.freeze", &c.Cutover.Freeze, FreezeBlock)

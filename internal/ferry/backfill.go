@@ -9,7 +9,9 @@ import (
 
 	"esferry/checkpoint"
 	"esferry/internal/batch"
+	"esferry/internal/cluster"
 	"esferry/internal/metadata"
+	"esferry/internal/preflight"
 	"esferry/internal/shard"
 	"esferry/sink"
 	"esferry/stream"
@@ -25,11 +27,13 @@ type Backfill struct {
 	Query      json.RawMessage `json:"query,omitempty"`
 	SourceUUID string          `json:"source_uuid"`
 	TargetUUID string          `json:"target_uuid"`
-	Type       string          `json:"type,omitempty"`
+	Typing
 	// Created: the target index was made for this backfill, and its settings
 	// are to be put back.
 	Created bool           `json:"created"`
 	PutBack map[string]any `json:"put_back,omitempty"`
+	// Delta tells whether the documents can be cut into windows.
+	Delta Delta `json:"delta"`
 	// Windows are (done, end] for each shard.
 	Windows []shard.Window `json:"windows"`
 	Terms   []int64        `json:"terms"`
@@ -66,6 +70,14 @@ type backfill struct {
 	ferry    *Ferry
 	rec      Backfill
 	trackers []*checkpoint.Tracker
+	// before counts the source's writes before the first scan, where they are
+	// not numbered.
+	before cluster.Activity
+}
+
+func (b *backfill) activity(ctx context.Context) (cluster.Activity, error) {
+	ix := &index{ferry: b.ferry, rec: IndexRecord{Index: b.rec.Index, Delta: b.rec.Delta}}
+	return ix.activity(ctx)
 }
 
 // open finds the record of an unfinished backfill, or begins one.
@@ -90,20 +102,31 @@ func (b *backfill) open(ctx context.Context, name string, query json.RawMessage)
 			return nil
 		}
 	}
-	return b.begin(ctx, name, here.UUID, query)
+	return b.begin(ctx, here, query)
 }
 
 // begin records what is to be carried, and makes the target index where there
 // is none.
-func (b *backfill) begin(ctx context.Context, name, uuid string, query json.RawMessage) error {
-	f := b.ferry
-	positions, err := f.source.Positions(ctx, name)
+func (b *backfill) begin(ctx context.Context, here cluster.Index, query json.RawMessage) error {
+	f, name := b.ferry, here.Name
+	positions, err := f.source.Primaries(ctx, name)
 	if err != nil {
 		return err
 	}
-	b.rec = Backfill{Index: name, Target: f.options.Select.TargetName(name), Query: query, SourceUUID: uuid}
+	b.rec = Backfill{Index: name, Target: f.options.Select.TargetName(name), Query: query, SourceUUID: here.UUID}
+	numbered, _, err := preflight.Numbered(ctx, f.source, here)
+	if err != nil {
+		return err
+	}
+	if b.rec.Delta = ByWindows; !numbered {
+		b.rec.Delta = ByReconcile
+	}
 	for _, p := range positions {
-		b.rec.Windows = append(b.rec.Windows, shard.Window{Shard: p.Shard, From: -1, To: p.Global})
+		w := shard.Window{Shard: p.Shard, From: -1, To: p.Global}
+		if !numbered {
+			w = shard.All(p.Shard)
+		}
+		b.rec.Windows = append(b.rec.Windows, w)
 		b.rec.Terms = append(b.rec.Terms, p.Term)
 	}
 	definition, err := f.source.Definition(ctx, name)
@@ -113,7 +136,7 @@ func (b *backfill) begin(ctx context.Context, name, uuid string, query json.RawM
 	translated, notes := metadata.Translate(definition, f.source.Identity(), f.target.Identity())
 	f.noteAll(notes)
 	if f.target.Identity().Typed() {
-		b.rec.Type = translated.Type
+		b.rec.Typing = Typing{Type: translated.Type, Types: translated.Type == ""}
 	}
 	if b.rec.PutBack, err = metadata.Ours(definition, f.target.Identity()); err != nil {
 		return err
@@ -164,8 +187,11 @@ func (b *backfill) carry(ctx context.Context) error {
 		return fmt.Errorf("the target index %s is gone, or was made anew since the backfill began: esferry checkpoint reset %s, then run again", b.rec.Target, b.rec.Index)
 	}
 	b.rec.TargetUUID = there.UUID
-	positions, err := f.source.Positions(ctx, b.rec.Index)
+	positions, err := f.source.Primaries(ctx, b.rec.Index)
 	if err != nil {
+		return err
+	}
+	if b.before, err = b.activity(ctx); err != nil {
 		return err
 	}
 	if err := f.source.Refresh(ctx, b.rec.Index); err != nil {
@@ -205,6 +231,9 @@ func (b *backfill) tasks(ctx context.Context, positions []shard.Position) ([]tas
 	for i, p := range positions {
 		if p.Term != b.rec.Terms[i] {
 			b.rec.Windows[i].From, b.rec.Terms[i] = -1, p.Term
+			if b.rec.Delta == ByReconcile {
+				b.rec.Windows[i] = shard.All(p.Shard)
+			}
 		}
 		w := b.rec.Windows[i]
 		b.trackers = append(b.trackers, checkpoint.NewTracker(w.From))
@@ -223,7 +252,7 @@ func (b *backfill) tasks(ctx context.Context, positions []shard.Position) ([]tas
 }
 
 func (b *backfill) pipe() *pipe {
-	ix := &index{ferry: b.ferry, rec: IndexRecord{Index: b.rec.Index, Target: b.rec.Target, Type: b.rec.Type}}
+	ix := &index{ferry: b.ferry, rec: IndexRecord{Index: b.rec.Index, Target: b.rec.Target, Typing: b.rec.Typing, Delta: b.rec.Delta}}
 	return ix.pipe(stream.Options{Query: b.rec.Query})
 }
 
@@ -235,7 +264,7 @@ func (b *backfill) finish(ctx context.Context) error {
 			return err
 		}
 	}
-	before, err := f.source.Positions(ctx, b.rec.Index)
+	before, err := f.source.Primaries(ctx, b.rec.Index)
 	if err != nil {
 		return err
 	}
@@ -250,6 +279,11 @@ func (b *backfill) finish(ctx context.Context) error {
 		return err
 	}
 	c.Equal = c.Source == c.Target
+	now, err := b.activity(ctx)
+	if err != nil {
+		return err
+	}
+	c.Moving = now != b.before
 	for i, p := range before {
 		// What came since the start is not part of a backfill.
 		c.Moving = c.Moving || p.Max > b.rec.Windows[i].To

@@ -55,7 +55,7 @@ func (f *Ferry) adopt(p Plan) []*index {
 	for _, one := range p.Indices {
 		ix := f.indices[one.Index]
 		if ix == nil {
-			ix = &index{ferry: f, rec: IndexRecord{Index: one.Index, Target: one.Target, Path: one.Path, Phase: Planned, SourceUUID: one.uuid}}
+			ix = &index{ferry: f, rec: IndexRecord{Index: one.Index, Target: one.Target, Path: one.Path, Phase: Planned, Delta: one.Delta, Binding: Binding{SourceUUID: one.uuid}}}
 			f.indices[one.Index] = ix
 		}
 		if ix.docs = one.Docs; one.Phase != Switched {
@@ -109,9 +109,6 @@ func (ix *index) journey(ctx context.Context, restoring <-chan struct{}, busy *s
 // catchUp makes rounds until the lag is at most what the cutover allows, or
 // until rounds no longer shrink it: a writer faster than the target.
 func (ix *index) catchUp(ctx context.Context) error {
-	if err := ix.checkSource(ctx); err != nil {
-		return err
-	}
 	best, worse := int64(-1), 0
 	for worse < 20 {
 		lag, err := ix.round(ctx)
@@ -197,12 +194,14 @@ func (f *Ferry) make(ctx context.Context, name string, body json.RawMessage) (cl
 // replicas and refreshes, and with the source's routing, so that one id under
 // two routings stays two documents (protocol 1.5).
 func (f *Ferry) createBody(ctx context.Context, index string, translated cluster.Definition) (json.RawMessage, error) {
-	routing, err := f.source.RoutingShards(ctx, index)
-	if err != nil {
-		return nil, err
-	}
 	settings := f.takenOff()
-	settings["index.number_of_routing_shards"] = routing
+	if f.target.Identity().AtLeast(6, 1) {
+		routing, err := f.source.RoutingShards(ctx, index)
+		if err != nil {
+			return nil, err
+		}
+		settings["index.number_of_routing_shards"] = routing
+	}
 	return metadata.CreateBody(translated, settings)
 }
 
@@ -226,13 +225,9 @@ func (ix *index) mustBeEmpty(ctx context.Context) error {
 // recordStart makes durable where an index stands on the source before any of
 // it is carried: W0 (protocol 1), and the settings to be put back at the end.
 func (ix *index) recordStart(ctx context.Context, definition, translated cluster.Definition, mark func(shard.Position) checkpoint.Watermark) error {
-	positions, err := ix.ferry.source.Positions(ctx, ix.id())
+	marks, err := ix.startingMarks(ctx, mark)
 	if err != nil {
 		return err
-	}
-	marks := make([]checkpoint.Watermark, len(positions))
-	for i, p := range positions {
-		marks[i] = mark(p)
 	}
 	ours, err := metadata.Ours(definition, ix.ferry.target.Identity())
 	if err != nil {
@@ -241,9 +236,27 @@ func (ix *index) recordStart(ctx context.Context, definition, translated cluster
 	return ix.enter(ctx, Planned, func(r *IndexRecord) {
 		r.Marks, r.PutBack = marks, ours
 		if ix.ferry.target.Identity().Typed() {
-			r.Type = translated.Type
+			r.Typing = Typing{Type: translated.Type, Types: translated.Type == ""}
 		}
 	})
+}
+
+// startingMarks are the watermarks to begin with; none where nothing is
+// numbered.
+func (ix *index) startingMarks(ctx context.Context, mark func(shard.Position) checkpoint.Watermark) ([]checkpoint.Watermark, error) {
+	rec := ix.snapshotRecord()
+	if rec.Delta == ByReconcile {
+		return nil, nil
+	}
+	positions, err := ix.ferry.source.Positions(ctx, rec.Index)
+	if err != nil {
+		return nil, err
+	}
+	marks := make([]checkpoint.Watermark, len(positions))
+	for i, p := range positions {
+		marks[i] = mark(p)
+	}
+	return marks, nil
 }
 
 // bind records which target index the marks speak of. Nothing was written to
@@ -254,7 +267,7 @@ func (ix *index) bind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	positions, err := ix.ferry.target.Positions(ctx, rec.Target)
+	positions, err := ix.ferry.target.Primaries(ctx, rec.Target)
 	if err != nil {
 		return err
 	}
@@ -287,7 +300,7 @@ func (ix *index) checkSource(ctx context.Context) error {
 		is = "gone"
 	}
 	if is != rec.SourceUUID {
-		return &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: "index uuid", Was: rec.SourceUUID, Is: is}
+		return &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: "index uuid", Was: rec.SourceUUID, Is: is, Final: is == "gone" || is == ""}
 	}
 	return nil
 }

@@ -53,6 +53,10 @@ func (e *TooManyDeletesError) NextStep() string {
 // order, and it stops as soon as the sides are equal. It belongs after a round.
 func (ix *index) deletes(ctx context.Context) error {
 	rec := ix.snapshotRecord()
+	if rec.Delta == ByReconcile {
+		// Its rounds have found them.
+		return nil
+	}
 	s, err := ix.sides(ctx)
 	if err != nil {
 		return err
@@ -86,7 +90,9 @@ func (ix *index) deletes(ctx context.Context) error {
 }
 
 // restored reports whether source and target share sequence numbers.
-func restored(rec IndexRecord) bool { return rec.Path == Snapshot }
+func restored(rec IndexRecord) bool {
+	return rec.Path == Snapshot && rec.Delta == ByWindows && !rec.Reconciled
+}
 
 // mark0 is the sequence number above which everything on the target was
 // written by the delta.
@@ -118,7 +124,7 @@ func (ix *index) sides(ctx context.Context) (*sides, error) {
 			if err = on.Refresh(ctx, index); err != nil {
 				return err
 			}
-			*positions, err = on.Positions(ctx, index)
+			*positions, err = on.Primaries(ctx, index)
 			return err
 		})
 	}
@@ -127,8 +133,8 @@ func (ix *index) sides(ctx context.Context) (*sides, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	for i, p := range s.source {
-		s.moving = s.moving || p.Max > s.rec.Marks[i].W
+	for i, mark := range s.rec.Marks {
+		s.moving = s.moving || s.source[i].Max > mark.W
 	}
 	return s, nil
 }
@@ -303,6 +309,10 @@ func (s *sides) settle(ctx context.Context) error {
 
 // compare counts both sides, as of a refresh now, and keeps the result.
 func (ix *index) compare(ctx context.Context) (Counts, error) {
+	before, err := ix.activity(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
 	s, err := ix.sides(ctx)
 	if err != nil {
 		return Counts{}, err
@@ -310,13 +320,36 @@ func (ix *index) compare(ctx context.Context) (Counts, error) {
 	if err := s.count(ctx); err != nil {
 		return Counts{}, err
 	}
-	after, err := ix.ferry.source.Positions(ctx, s.rec.Index)
-	if err != nil {
+	if err := s.watch(ctx, before); err != nil {
 		return Counts{}, err
-	}
-	for i := range after {
-		s.moving = s.moving || after[i].Max != s.source[i].Max
 	}
 	c := Counts{Source: s.here, Target: s.there, Equal: s.here == s.there, Moving: s.moving, At: time.Now().UTC()}
 	return c, ix.change(ctx, func(r *IndexRecord) { r.Counts = &c })
+}
+
+// activity counts the source's writes where they are not numbered.
+func (ix *index) activity(ctx context.Context) (cluster.Activity, error) {
+	rec := ix.snapshotRecord()
+	if rec.Delta != ByReconcile {
+		return cluster.Activity{}, nil
+	}
+	return ix.ferry.source.Activity(ctx, rec.Index)
+}
+
+// watch notes whether the source took writes since before, and since the
+// positions were read.
+func (s *sides) watch(ctx context.Context, before cluster.Activity) error {
+	if s.rec.Delta == ByReconcile {
+		now, err := s.index.activity(ctx)
+		s.moving = s.moving || now != before
+		return err
+	}
+	now, err := s.index.ferry.source.Positions(ctx, s.rec.Index)
+	if err != nil {
+		return err
+	}
+	for i := range now {
+		s.moving = s.moving || now[i].Max != s.source[i].Max
+	}
+	return nil
 }

@@ -66,6 +66,8 @@ type Options struct {
 	IgnoreDeletes bool
 	// MaxDelete is the share of an index that one run may delete.
 	MaxDelete float64
+	// Reconcile says how indices are compared as a whole.
+	Reconcile ReconcileOptions
 	// Reject keeps rejected documents; nil stops at the first one.
 	Reject   func(ctx context.Context, r sink.Rejection) error
 	Observer report.Observer

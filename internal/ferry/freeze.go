@@ -65,6 +65,9 @@ func (c *cutover) quiet(ctx context.Context, ix *index) error {
 	if f.options.Cutover.Freeze == FreezeNone {
 		return nil
 	}
+	if ix.snapshotRecord().Delta == ByReconcile {
+		return ix.idle(ctx)
+	}
 	if ix.strict {
 		// Where the translog is written asynchronously, a flush moves G at once
 		// instead of in half a minute.

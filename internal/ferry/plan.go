@@ -24,6 +24,10 @@ type IndexPlan struct {
 	Target string `json:"target"`
 	Path   Path   `json:"path"`
 	Reason string `json:"reason"`
+	// Delta is how changes will be found, and DeltaReason why, where it is not
+	// by sequence numbers.
+	Delta       Delta  `json:"delta"`
+	DeltaReason string `json:"delta_reason,omitempty"`
 	// Docs is the live root documents (_count); -1 where it was not counted.
 	Docs int64 `json:"docs"`
 	// Bytes of the primaries in the source's store.
@@ -134,6 +138,9 @@ func (f *Ferry) planIndex(ctx context.Context, index cluster.Index) (IndexPlan, 
 	if len(obstacles) > 0 {
 		return one, obstacles, nil
 	}
+	if err := f.planDelta(ctx, &one, index, ours); err != nil {
+		return one, nil, err
+	}
 	if one.Docs, err = f.source.Count(ctx, index.Name, nil); err != nil {
 		return one, nil, err
 	}
@@ -143,6 +150,20 @@ func (f *Ferry) planIndex(ctx context.Context, index cluster.Index) (IndexPlan, 
 		one.Notes, obstacles = f.translated(definition, index.Name)
 	}
 	return one, obstacles, nil
+}
+
+// planDelta decides how the index's changes are to be found.
+func (f *Ferry) planDelta(ctx context.Context, one *IndexPlan, there cluster.Index, ours *index) error {
+	if ours != nil && one.Phase != Planned {
+		one.Delta = ours.snapshotRecord().Delta
+		return nil
+	}
+	numbered, why, err := preflight.Numbered(ctx, f.source, there)
+	one.Delta, one.DeltaReason = ByWindows, why
+	if !numbered {
+		one.Delta = ByReconcile
+	}
+	return err
 }
 
 // translated tells what creating the index on the target would drop, and what

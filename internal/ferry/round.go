@@ -36,10 +36,14 @@ type round struct {
 }
 
 // round carries one round and gives the lag after it. While the primary term
-// changes under it nothing moves, and it is begun again.
+// changes under it nothing moves, and it is begun again. Where the marks no
+// longer speak of the shards, all documents are compared instead (protocol 1.7).
 func (ix *index) round(ctx context.Context) (lag int64, err error) {
 	for range 10 {
 		lag, err = ix.roundOnce(ctx)
+		if broken, ok := errors.AsType[*checkpoint.BindingError](err); ok && !broken.Final {
+			lag, err = ix.rebind(ctx, broken)
+		}
 		if !errors.Is(err, checkpoint.ErrTermChanged) {
 			return lag, err
 		}
@@ -49,10 +53,22 @@ func (ix *index) round(ctx context.Context) (lag int64, err error) {
 }
 
 func (ix *index) roundOnce(ctx context.Context) (int64, error) {
-	began := time.Now()
+	if err := ix.checkSource(ctx); err != nil {
+		return 0, err
+	}
 	if err := ix.checkTarget(ctx); err != nil {
 		return 0, err
 	}
+	if ix.snapshotRecord().Delta == ByReconcile {
+		return ix.wholeRound(ctx)
+	}
+	return ix.windowRound(ctx)
+}
+
+// windowRound carries what was written between the marks and the global
+// checkpoints of now.
+func (ix *index) windowRound(ctx context.Context) (int64, error) {
+	began := time.Now()
 	// G first, refresh after, then scan: the other order can leave an
 	// operation at or below G invisible (protocol 1.1).
 	r, positions, err := ix.begin(ctx)
@@ -150,6 +166,9 @@ func (r *round) tasks(ctx context.Context, positions []shard.Position) ([]task, 
 
 // cut divides a shard's window by the histogram of its sequence numbers.
 func cut(ctx context.Context, source *cluster.Cluster, p shard.Position, w shard.Window) ([]shard.Window, error) {
+	if w.All() {
+		return []shard.Window{w}, nil
+	}
 	if w.Span() <= windowDocs {
 		return w.Cut(nil, windowDocs), nil
 	}
@@ -201,22 +220,22 @@ func (ix *index) checkTarget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	broken := func(what, was, is string) error {
-		return &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: what, Was: was, Is: is}
+	broken := func(what, was, is string, final bool) error {
+		return &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: what, Was: was, Is: is, Final: final}
 	}
 	if !found || there.UUID != rec.TargetUUID {
 		is := there.UUID
 		if !found {
 			is = "gone"
 		}
-		return broken("target index's uuid", rec.TargetUUID, is)
+		return broken("target index's uuid", rec.TargetUUID, is, true)
 	}
-	positions, err := ix.ferry.target.Positions(ctx, rec.Target)
+	positions, err := ix.ferry.target.Primaries(ctx, rec.Target)
 	if err != nil {
 		return err
 	}
 	if is := histories(positions); !slices.Equal(is, rec.TargetHistory) {
-		return broken("target index's history", fmt.Sprint(rec.TargetHistory), fmt.Sprint(is))
+		return broken("target index's history", fmt.Sprint(rec.TargetHistory), fmt.Sprint(is), false)
 	}
 	return nil
 }
@@ -224,12 +243,19 @@ func (ix *index) checkTarget(ctx context.Context) error {
 // pipe gives the pipe of this index.
 func (ix *index) pipe(o stream.Options) *pipe {
 	f, rec := ix.ferry, ix.snapshotRecord()
-	o.PageBytes, o.PageDocs = f.options.Stream.PageBytes, f.options.Stream.PageDocs
+	o = f.pages(o)
+	o.Types = rec.Types
 	return &pipe{
 		index: rec.Index, readers: f.options.Stream.Readers, writers: f.options.Stream.Writers, observer: f.options.Observer,
 		reader: stream.NewReader(f.source, f.budget, o),
 		writer: ix.writer(),
 	}
+}
+
+// pages completes options with what the operator set.
+func (f *Ferry) pages(o stream.Options) stream.Options {
+	o.PageBytes, o.PageDocs = f.options.Stream.PageBytes, f.options.Stream.PageDocs
+	return o
 }
 
 func (ix *index) writer() *sink.Writer {

@@ -22,6 +22,19 @@ const (
 	Stream   Path = "stream"
 )
 
+// Delta is how what changed on an index is found.
+type Delta string
+
+// The two ways.
+const (
+	// ByWindows reads ranges of sequence numbers; its cost follows the change
+	// (protocol 1 and 2).
+	ByWindows Delta = "windows"
+	// ByReconcile compares all documents of both sides; its cost follows the
+	// index (protocol 3).
+	ByReconcile Delta = "reconcile"
+)
+
 // Phase is where an index stands on its journey.
 type Phase string
 
@@ -67,18 +80,38 @@ type Counts struct {
 	At     time.Time `json:"at"`
 }
 
-// IndexRecord is what the store keeps of an index.
-type IndexRecord struct {
-	Index      string `json:"index"`
-	Target     string `json:"target"`
-	Path       Path   `json:"path"`
-	Phase      Phase  `json:"phase"`
+// Binding says which indices an index's marks speak of.
+type Binding struct {
 	SourceUUID string `json:"source_uuid"`
 	TargetUUID string `json:"target_uuid"`
 	// TargetHistory is the history_uuid of each of the target's shards.
-	TargetHistory []string               `json:"target_history"`
-	Type          string                 `json:"type,omitempty"`
-	Marks         []checkpoint.Watermark `json:"watermarks"`
+	TargetHistory []string `json:"target_history"`
+	// Reconciled: the binding broke once, so that source and target share no
+	// sequence numbers any more.
+	Reconciled bool `json:"reconciled,omitempty"`
+}
+
+// Typing is how documents are written to targets that have types.
+type Typing struct {
+	// Type that all are written under; empty for none.
+	Type string `json:"type,omitempty"`
+	// Types: each is written under its own, of which the index has several.
+	Types bool `json:"types,omitempty"`
+}
+
+// IndexRecord is what the store keeps of an index.
+type IndexRecord struct {
+	Index  string `json:"index"`
+	Target string `json:"target"`
+	Path   Path   `json:"path"`
+	Phase  Phase  `json:"phase"`
+	Delta  Delta  `json:"delta"`
+	Binding
+	Typing
+	Marks []checkpoint.Watermark `json:"watermarks"`
+	// Poured tells the shards whose documents were carried once, where there
+	// are no watermarks to tell it.
+	Poured []bool `json:"poured,omitempty"`
 	// PutBack holds the settings to put back at the end, with the source's values.
 	PutBack map[string]any `json:"put_back"`
 	Written sink.Result    `json:"written"`

@@ -58,9 +58,6 @@ func (f *Ferry) Sync(ctx context.Context) error {
 	}
 	return f.each(ctx, indices, func(ctx context.Context, ix *index) error {
 		return f.phase(ctx, "sync", ix.id(), func(ctx context.Context) error {
-			if err := ix.checkSource(ctx); err != nil {
-				return err
-			}
 			if _, err := ix.round(ctx); err != nil {
 				return err
 			}

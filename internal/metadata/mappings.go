@@ -16,6 +16,9 @@ func (t *translation) mappings(raw json.RawMessage) (mapping json.RawMessage, ty
 		return raw, ""
 	}
 	typ = "_doc"
+	if !t.to.AtLeast(6, 0) {
+		return t.native(o)
+	}
 	if !t.from.AtLeast(7, 0) {
 		if o, typ = t.untyped(o); o == nil {
 			return raw, ""
@@ -31,6 +34,40 @@ func (t *translation) mappings(raw json.RawMessage) (mapping json.RawMessage, ty
 	}
 	t.fields(o, "mappings")
 	return t.typed(o.encode(), typ)
+}
+
+// native translates the mapping of each type for a target that has several
+// types in an index, as the source has; there is no one type then.
+func (t *translation) native(o *object) (mapping json.RawMessage, typ string) {
+	if t.from.AtLeast(7, 0) {
+		typed := newObject()
+		typed.set("_doc", o.encode())
+		o = typed
+	}
+	o.each(func(name string, value json.RawMessage) json.RawMessage {
+		inner, err := readObject(value)
+		if err != nil {
+			t.note(Obstacle, "mappings."+name, "it cannot be read: %v", err)
+			return value
+		}
+		if name != "_default_" {
+			typ = name
+		}
+		t.fields(inner, "mappings."+name)
+		return inner.encode()
+	})
+	types := len(o.members)
+	if o.has("_default_") {
+		types--
+	}
+	switch types {
+	case 0:
+		return o.encode(), "doc"
+	case 1:
+		return o.encode(), typ
+	default:
+		return o.encode(), ""
+	}
 }
 
 // untyped takes the type's name from around the one mapping there is.

@@ -45,7 +45,7 @@ type check func(ctx context.Context, s Subject) (Obstacle, error)
 // Index runs every check of an index, cheapest first, and stops at the first
 // obstacle: later ones ask an index that may not be able to answer.
 func Index(ctx context.Context, s Subject) ([]Obstacle, error) {
-	for _, ask := range []check{isOpen, isPlain, nameIsFree, keepsSource, keepsSequenceNumbers} {
+	for _, ask := range []check{isOpen, isPlain, nameIsFree, keepsSource} {
 		o, err := ask(ctx, s)
 		if err != nil {
 			return nil, err

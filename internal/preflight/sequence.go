@@ -4,22 +4,35 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
+
+	"esferry/internal/cluster"
 )
 
-// keepsSequenceNumbers: windows need documents that can be searched by their
-// number; proven by counting, never by a version (protocol 1).
-func keepsSequenceNumbers(ctx context.Context, s Subject) (Obstacle, error) {
-	remedy := "re-index it on the source into an index made there now, or put it under indices.exclude"
-	if !s.Source.Identity().SequenceNumbers() {
-		return Obstacle{Problem: fmt.Sprintf("%s keeps no sequence numbers, which the delta is read by", s.Source.Identity()), Remedy: "upgrade the source to 6.8 first, or put the index under indices.exclude"}, nil
-	}
-	if s.Index.Settings["index.disable_sequence_numbers"] == "true" {
-		return Obstacle{Problem: "its sequence numbers are disabled (index.disable_sequence_numbers)", Remedy: remedy}, nil
+// Numbered reports whether every document of an index can be searched by its
+// sequence number, which windows need; proven by counting, never by a version
+// (protocol 1). Where it is not so, why says it, and the delta of the index is
+// found by reconciling (protocol 3).
+func Numbered(ctx context.Context, source *cluster.Cluster, index cluster.Index) (numbered bool, why string, err error) {
+	switch {
+	case !source.Identity().SequenceNumbers():
+		return false, source.Identity().String() + " keeps no sequence numbers", nil
+	case index.Settings["index.disable_sequence_numbers"] == "true":
+		return false, "its sequence numbers are disabled (index.disable_sequence_numbers)", nil
+	case madeBeforeNumbers(index.Created()):
+		return false, "it was made before 6.0, without sequence numbers", nil
 	}
 	// One count, so that writes in between cannot make two counts disagree.
-	without, err := s.Source.Count(ctx, s.Index.Name, json.RawMessage(`{"bool":{"must_not":{"range":{"_seq_no":{"gte":0}}}}}`))
+	without, err := source.Count(ctx, index.Name, json.RawMessage(`{"bool":{"must_not":{"range":{"_seq_no":{"gte":0}}}}}`))
 	if err != nil || without == 0 {
-		return Obstacle{}, err
+		return err == nil, "", err
 	}
-	return Obstacle{Problem: fmt.Sprintf("%d of its documents have no searchable sequence number, as in indices made before 6.0", without), Remedy: remedy}, nil
+	return false, fmt.Sprintf("%d of its documents have no searchable sequence number", without), nil
+}
+
+// madeBeforeNumbers reads index.version.created, such as 5061699. OpenSearch
+// counts its own versions from 135217827 on.
+func madeBeforeNumbers(created string) bool {
+	n, err := strconv.Atoi(created)
+	return err == nil && n < 6000000
 }

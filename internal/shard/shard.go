@@ -1,6 +1,9 @@
 package shard
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // ID names one primary shard of an index.
 type ID struct {
@@ -20,12 +23,29 @@ type Window struct {
 	To    int64 `json:"to"`
 }
 
-// String gives the window as "index[number](from,to]".
-func (w Window) String() string { return fmt.Sprintf("%s(%d,%d]", w.Shard, w.From, w.To) }
+// All gives the window that holds every document of a shard, numbered or not:
+// what is read of shards that keep no sequence numbers (protocol 3).
+func All(id ID) Window { return Window{Shard: id, From: math.MinInt64, To: math.MaxInt64} }
+
+// All reports whether the window holds every document of its shard.
+func (w Window) All() bool { return w.From == math.MinInt64 && w.To == math.MaxInt64 }
+
+// String gives the window as "index[number](from,to]", or "index[number](all]".
+func (w Window) String() string {
+	if w.All() {
+		return w.Shard.String() + "(all]"
+	}
+	return fmt.Sprintf("%s(%d,%d]", w.Shard, w.From, w.To)
+}
 
 // Span is the count of sequence numbers in the window, an upper bound on its
 // documents.
-func (w Window) Span() int64 { return max(0, w.To-w.From) }
+func (w Window) Span() int64 {
+	if w.All() {
+		return math.MaxInt64
+	}
+	return max(0, w.To-w.From)
+}
 
 // Overlaps reports whether the window shares a sequence number with (from, to].
 func (w Window) Overlaps(from, to int64) bool { return max(w.From, from) < min(w.To, to) }

@@ -1,0 +1,165 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"esferry/internal/batch"
+	"esferry/internal/cluster"
+)
+
+const (
+	// maxPageDocs is the engines' own bound (index.max_result_window).
+	maxPageDocs = 10000
+	// firstDocBytes guesses a document's size before the first page: low guesses
+	// make giant pages, high ones cost a few requests.
+	firstDocBytes = 16 << 10
+	// oversize is how many times over its bytes a page may be before it is given
+	// up and asked for again with fewer documents.
+	oversize = 4
+	// maxPage is more than an engine can send: one Java array of bytes.
+	maxPage = 2 << 30
+	// preface is where a page names its scroll, before the documents.
+	preface = 64 << 10
+)
+
+// Options of a Reader or Fetcher.
+type Options struct {
+	// PageBytes is the size pages aim at; 8 MiB when zero.
+	PageBytes int64
+	// PageDocs fixes the documents of a page; 0 adapts it to PageBytes.
+	PageDocs int
+	// KeepAlive of a scroll, renewed by each page; 5 min when zero: it must
+	// outlive the slowest write.
+	KeepAlive time.Duration
+	// Query restricts the documents; may be empty.
+	Query json.RawMessage
+	// IDsOnly leaves _source out.
+	IDsOnly bool
+	// Types keeps each document's type and parent, for indices of several types;
+	// otherwise they are not told.
+	Types bool
+}
+
+// pager sizes pages and takes them off the wire. Safe for concurrent use.
+type pager struct {
+	budget  *batch.Budget
+	options Options
+	// docBytes is what documents weighed lately; it sizes the next pages.
+	docBytes atomic.Int64
+}
+
+func newPager(budget *batch.Budget, o Options) *pager {
+	if o.PageBytes == 0 {
+		o.PageBytes = 8 << 20
+	}
+	if o.KeepAlive == 0 {
+		o.KeepAlive = 5 * time.Minute
+	}
+	p := &pager{budget: budget, options: o}
+	p.docBytes.Store(firstDocBytes)
+	if o.IDsOnly {
+		p.docBytes.Store(64)
+	}
+	return p
+}
+
+// docs is how many documents the next page should have.
+func (p *pager) docs() int {
+	if p.options.PageDocs > 0 {
+		return min(p.options.PageDocs, maxPageDocs)
+	}
+	return int(min(max(1, p.options.PageBytes/max(1, p.docBytes.Load())), maxPageDocs))
+}
+
+// most is how large a page of so many documents may become. One that cannot be
+// asked for with fewer is bounded by the engine alone.
+func (p *pager) most(docs int) int64 {
+	if docs > 1 && p.options.PageDocs == 0 {
+		return oversize * p.options.PageBytes
+	}
+	return maxPage
+}
+
+// tooLarge reports whether a page of so many documents should rather be asked
+// for again, with fewer.
+func (p *pager) tooLarge(length int64, docs int) bool {
+	most := p.most(docs)
+	return length > most && most < maxPage
+}
+
+// weigh notes what the documents of a page weighed, leaning to the heavier: one
+// page too small costs a request, one too large costs the memory bound.
+func (p *pager) weigh(bytes int64, docs int) {
+	if docs == 0 {
+		return
+	}
+	now, before := bytes/int64(docs)+1, p.docBytes.Load()
+	if now < before {
+		now = (3*before + now) / 4
+	}
+	p.docBytes.Store(now)
+}
+
+// receive waits for room and reads a page of at most docs documents; the
+// release function gives the room back. With an error it gives what it got of
+// the page, for which no room is held.
+func (p *pager) receive(ctx context.Context, wire cluster.Page, docs int) ([]byte, func(), error) {
+	defer wire.Body.Close()
+	length := wire.Length
+	if length < 0 {
+		length = p.options.PageBytes
+	}
+	release, err := p.budget.Acquire(ctx, length)
+	if err != nil {
+		return nil, nil, err
+	}
+	buf, err := p.read(wire, docs)
+	if err != nil {
+		release()
+		return buf, nil, err
+	}
+	return buf, release, nil
+}
+
+// read takes a page off the wire; with an error it gives what it got of it. One
+// of unknown length that grows far over what pages aim at is given up, and the
+// next ones are asked for smaller.
+func (p *pager) read(wire cluster.Page, docs int) ([]byte, error) {
+	if wire.Length > maxPage {
+		buf, _ := io.ReadAll(io.LimitReader(wire.Body, preface)) //nolint:errcheck // it is an error already
+		return buf, fmt.Errorf("a page of %d bytes is announced, which no engine can send", wire.Length)
+	}
+	if wire.Length >= 0 {
+		buf := make([]byte, wire.Length)
+		n, err := io.ReadFull(wire.Body, buf)
+		if err != nil {
+			return buf[:n], fmt.Errorf("read a page of %d bytes: %w", wire.Length, err)
+		}
+		return buf, nil
+	}
+	most := p.most(docs)
+	buf, err := io.ReadAll(io.LimitReader(wire.Body, most+1))
+	if err != nil {
+		return buf, fmt.Errorf("read a page: %w", err)
+	}
+	if int64(len(buf)) > most {
+		p.weigh(most, docs)
+		return buf, fmt.Errorf("the page is larger than %d bytes; smaller ones are asked for", most)
+	}
+	return buf, nil
+}
+
+// untype takes off what the reader is not to tell.
+func (p *pager) untype(docs []batch.Doc) {
+	if p.options.Types {
+		return
+	}
+	for i := range docs {
+		docs[i].Type, docs[i].Parent = nil, nil
+	}
+}
