@@ -25,6 +25,19 @@ type target struct {
 	ID    string `json:"_id"`
 	// The engines before 7 know both spellings, those after only this one.
 	Routing string `json:"routing,omitempty"`
+	Parent  string `json:"parent,omitempty"`
+}
+
+// ref says which document of an index.
+type ref struct{ id, routing, kind, parent string }
+
+// to is the line for a document of an index.
+func (e *Engine) to(index string, r ref) target {
+	t := target{Index: index, Type: e.mappingType, ID: r.id, Routing: r.routing, Parent: r.parent}
+	if r.kind != "" {
+		t.Type = r.kind
+	}
+	return t
 }
 
 // item is the engine's verdict about one action.
@@ -47,10 +60,10 @@ func (i item) String() string {
 }
 
 // add writes one action. A source that spans lines cannot be sent this way.
-func (e *Engine) add(body *bytes.Buffer, do action, index, id, routing string, source []byte) error {
-	line, err := json.Marshal(map[action]target{do: {Index: index, Type: e.mappingType, ID: id, Routing: routing}})
+func (e *Engine) add(body *bytes.Buffer, do action, index string, r ref, source []byte) error {
+	line, err := json.Marshal(map[action]target{do: e.to(index, r)})
 	if err != nil {
-		return fmt.Errorf("write the action for %q: %w", id, err)
+		return fmt.Errorf("write the action for %q: %w", r.id, err)
 	}
 	body.Write(line)
 	body.WriteByte('\n')

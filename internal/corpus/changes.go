@@ -20,6 +20,7 @@ const (
 	update kind = "update"
 	remove kind = "remove"
 	remake kind = "remake"
+	revive kind = "revive"
 )
 
 // change is one document's part of a bulk.
@@ -38,7 +39,7 @@ func (w *Writer) bulk(ctx context.Context, i, size int) {
 	var changes []change
 	actions := 0
 	for range size {
-		c := w.choose(i)
+		c := w.choose(i, index)
 		if err := w.describe(engine, &body, &c, index); err != nil {
 			w.note(func(t *tally) { t.failed(1, err.Error()) })
 			return
@@ -61,16 +62,15 @@ func (w *Writer) bulk(ctx context.Context, i, size int) {
 
 // choose picks what to do, and takes the document it is done to out of those
 // known, so that a bulk touches none twice.
-func (w *Writer) choose(i int) change {
+func (w *Writer) choose(i int, index string) change {
 	known := w.known[i]
 	dice := w.random.IntN(100)
+	if graves := w.buried[i]; len(graves) > 0 && dice%3 == 0 && time.Since(graves[0].since) >= w.options.Revive {
+		w.buried[i] = graves[1:]
+		return change{kind: revive, ref: graves[0].ref, actions: 1}
+	}
 	if len(known) == 0 || dice < 50 {
-		w.serial++
-		r := ref{id: fmt.Sprintf("live-%d-%d", w.options.Seed, w.serial)}
-		if w.serial%4 == 0 {
-			r.routing = "route-" + strconv.Itoa(w.serial%28)
-		}
-		return change{kind: insert, ref: r, actions: 1}
+		return change{kind: insert, ref: w.fresh(index), actions: 1}
 	}
 	at := w.random.IntN(len(known))
 	r := known[at]
@@ -86,28 +86,44 @@ func (w *Writer) choose(i int) change {
 	}
 }
 
+// fresh names a document that was never there.
+func (w *Writer) fresh(index string) ref {
+	w.serial++
+	r := ref{id: fmt.Sprintf("live-%d-%d", w.options.Seed, w.serial)}
+	if strings.Contains(index, "family") {
+		r.kind = "parent"
+		if w.serial%4 != 0 {
+			r.kind, r.parent = "child", "live-parent-"+strconv.Itoa(w.serial%50)
+		}
+	}
+	if w.serial%4 == 0 {
+		r.routing = "route-" + strconv.Itoa(w.serial%28)
+	}
+	return r
+}
+
 // describe writes the lines of a change.
 func (w *Writer) describe(e *Engine, body *bytes.Buffer, c *change, index string) error {
 	source, patch, err := w.document(index)
 	if err != nil {
 		return err
 	}
-	switch id, routing := c.ref.id, c.ref.routing; c.kind {
-	case insert:
-		return e.add(body, doCreate, index, id, routing, source)
+	switch c.kind {
+	case insert, revive:
+		return e.add(body, doCreate, index, c.ref, source)
 	case remove:
-		return e.add(body, doDelete, index, id, routing, nil)
+		return e.add(body, doDelete, index, c.ref, nil)
 	case remake:
-		if err := e.add(body, doDelete, index, id, routing, nil); err != nil {
+		if err := e.add(body, doDelete, index, c.ref, nil); err != nil {
 			return err
 		}
-		return e.add(body, doIndex, index, id, routing, source)
+		return e.add(body, doIndex, index, c.ref, source)
 	default:
 		// A whole document or a part of one: applications do both.
 		if w.random.IntN(2) == 0 {
-			return e.add(body, doUpdate, index, id, routing, patch)
+			return e.add(body, doUpdate, index, c.ref, patch)
 		}
-		return e.add(body, doIndex, index, id, routing, source)
+		return e.add(body, doIndex, index, c.ref, source)
 	}
 }
 
@@ -117,6 +133,9 @@ func (w *Writer) document(index string) (source, patch []byte, err error) {
 	if strings.Contains(index, "log") {
 		source, err = encode(newLogLine(w.random, time.Now()))
 		return source, fmt.Appendf(nil, `{"doc":{"bytes":%d}}`, n), err
+	}
+	if strings.Contains(index, "family") {
+		return fmt.Appendf(nil, `{"name":"live","n":%d}`, n), fmt.Appendf(nil, `{"doc":{"n":%d}}`, n>>1), nil
 	}
 	lines := w.random.IntN(40)
 	name := fmt.Sprintf("live%d", n)
@@ -138,10 +157,13 @@ func (w *Writer) settle(i int, c change, items []item) {
 		case last.applied():
 			t.taken(now)
 			t.count(c.kind)
+			if c.kind == remove && w.options.Revive > 0 {
+				w.buried[i] = append(w.buried[i], grave{c.ref, now})
+			}
 		case last.blocked():
 			t.refused(now)
 			// A remake may lose its document half way.
-			there = c.kind != insert && !items[0].applied()
+			there = c.kind != insert && c.kind != revive && !items[0].applied()
 			if len(items) > 1 && items[0].applied() {
 				t.Deleted++
 			}
@@ -160,7 +182,7 @@ func (w *Writer) settle(i int, c change, items []item) {
 func (w *Writer) lose(i int, changes []change, err error) {
 	w.note(func(t *tally) { t.failed(len(changes), err.Error()) })
 	for _, c := range changes {
-		if c.kind != insert {
+		if c.kind != insert && c.kind != revive {
 			w.known[i] = append(w.known[i], c.ref)
 		}
 	}
@@ -192,7 +214,9 @@ func (e *Engine) adopt(ctx context.Context, index string, n int) ([]ref, error) 
 		Hits struct {
 			Hits []struct {
 				ID      string `json:"_id"`
+				Type    string `json:"_type"`
 				Routing string `json:"_routing"`
+				Parent  string `json:"_parent"`
 			} `json:"hits"`
 		} `json:"hits"`
 	}
@@ -201,7 +225,11 @@ func (e *Engine) adopt(ctx context.Context, index string, n int) ([]ref, error) 
 	}
 	refs := make([]ref, len(result.Hits.Hits))
 	for i, h := range result.Hits.Hits {
-		refs[i] = ref{h.ID, h.Routing}
+		refs[i] = ref{id: h.ID, routing: h.Routing, parent: h.Parent}
+		// Only an index of several types has others.
+		if h.Type == "parent" || h.Type == "child" {
+			refs[i].kind = h.Type
+		}
 	}
 	return refs, nil
 }

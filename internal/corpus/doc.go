@@ -10,8 +10,10 @@
 //  2. Logs gives synthetic log lines of one day, the same for the same seed;
 //  3. Hostile gives the documents that movers break: numbers, escapes, sizes
 //     and ids that survive only when nothing reads them on the way;
-//  4. Load sends documents by _bulk, with types where the engine has them;
-//  5. Writer inserts, updates, deletes and makes anew at a given rate until it
+//  4. Family gives parents and children in an index of two types, as only
+//     Elasticsearch 2 and 5 have them;
+//  5. Load sends documents by _bulk, with types where the engine has them;
+//  6. Writer inserts, updates, deletes and makes anew at a given rate until it
 //     is told to stop, and counts what the engine refused.
 //
 // Not guaranteed: the same Library for two versions of Go.

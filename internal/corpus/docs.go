@@ -10,11 +10,17 @@ import (
 type Doc struct {
 	ID      string
 	Routing string
+	// Type is for indices of several types, which Elasticsearch 2 and 5 have;
+	// when empty, the type that all documents of an index share. Parent is the
+	// id of the parent, where the type has one.
+	Type, Parent string
 	// Source goes to the engine as it is, byte for byte.
 	Source []byte
 	// Optional says that some engines refuse this document, and may.
 	Optional bool
 }
+
+func (d Doc) ref() ref { return ref{id: d.ID, routing: d.Routing, kind: d.Type, parent: d.Parent} }
 
 // Docs are documents that are made, or read, one by one; an error ends them.
 type Docs = iter.Seq2[Doc, error]

@@ -42,6 +42,7 @@ func TestSameDocumentsEveryTime(t *testing.T) {
 	f("logs", func() corpus.Docs { return corpus.Logs(day, 500, 42) })
 	f("hostile", corpus.Hostile)
 	f("joined", func() corpus.Docs { return corpus.Joined(10) })
+	f("family", func() corpus.Docs { return corpus.Family(10) })
 
 	_, _, one := sum(t, corpus.Logs(day, 10, 1))
 	_, _, other := sum(t, corpus.Logs(day, 10, 2))

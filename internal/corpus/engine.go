@@ -18,8 +18,11 @@ type Engine struct {
 	url    string
 	client *http.Client
 	// mappingType is what the engine wants beside an index: "doc" in
-	// Elasticsearch 5, "_doc" in 6, nothing after.
+	// Elasticsearch 2 and 5, "_doc" in 6, nothing after.
 	mappingType string
+	// strings says that the engine, Elasticsearch 2, has the one type string
+	// for what became keyword and text.
+	strings bool
 }
 
 // Open asks the engine at address what it is. The address may carry user and
@@ -56,6 +59,7 @@ func Open(ctx context.Context, address string, client *http.Client) (*Engine, er
 		e.mappingType = "_doc"
 	default:
 		e.mappingType = "doc"
+		e.strings = n < 5
 	}
 	return e, nil
 }
@@ -68,16 +72,28 @@ func (e *Engine) Create(ctx context.Context, index string, shards int, mapping s
 		// Elasticsearch 5 has joins only where it promises to be like 6.
 		settings += `,"mapping.single_type":true`
 	}
-	body := `{"settings":{` + settings + `}`
-	switch {
-	case mapping == "":
-	case e.mappingType == "":
-		body += `,"mappings":` + mapping
-	default:
-		body += `,"mappings":{"` + e.mappingType + `":` + mapping + `}`
+	if mapping != "" && e.mappingType != "" {
+		mapping = `{"` + e.mappingType + `":` + mapping + `}`
 	}
-	path := "/" + url.PathEscape(index)
-	return e.expect(ctx, http.MethodPut, path, []byte(body+"}"))
+	return e.create(ctx, index, settings, mapping)
+}
+
+// CreateTypes makes an index of several types, in Elasticsearch 2 or 5, with
+// the given shards, without replicas. mappings is a JSON object with the
+// mapping of each type.
+func (e *Engine) CreateTypes(ctx context.Context, index string, shards int, mappings string) error {
+	return e.create(ctx, index, fmt.Sprintf(`"number_of_shards":%d,"number_of_replicas":0`, shards), mappings)
+}
+
+func (e *Engine) create(ctx context.Context, index, settings, mappings string) error {
+	body := `{"settings":{` + settings + `}`
+	if e.strings {
+		mappings = strings.NewReplacer(`"type":"keyword"`, `"type":"string","index":"not_analyzed"`, `"type":"text"`, `"type":"string"`).Replace(mappings)
+	}
+	if mappings != "" {
+		body += `,"mappings":` + mappings
+	}
+	return e.expect(ctx, http.MethodPut, "/"+url.PathEscape(index), []byte(body+"}"))
 }
 
 // Refresh makes all that was written findable.
@@ -88,7 +104,7 @@ func (e *Engine) Refresh(ctx context.Context, index string) error {
 // Get reads the source of one document, byte for byte. It asks by a list of
 // one, since ids such as "_search" mean something else in a path.
 func (e *Engine) Get(ctx context.Context, index, id, routing string) ([]byte, error) {
-	body, err := json.Marshal(map[string][]target{"docs": {{Index: index, Type: e.mappingType, ID: id, Routing: routing}}})
+	body, err := json.Marshal(map[string][]target{"docs": {e.to(index, ref{id: id, routing: routing})}})
 	if err != nil {
 		return nil, fmt.Errorf("ask for document %q of %s: %w", id, index, err)
 	}
@@ -115,14 +131,21 @@ func (e *Engine) Get(ctx context.Context, index, id, routing string) ([]byte, er
 }
 
 // docPath is the place of a document with an ordinary id.
-func (e *Engine) docPath(index, id, routing string) string {
-	kind := e.mappingType
-	if kind == "" {
-		kind = "_doc"
+func (e *Engine) docPath(index string, r ref) string {
+	t := e.to(index, r)
+	if t.Type == "" {
+		t.Type = "_doc"
 	}
-	path := "/" + url.PathEscape(index) + "/" + kind + "/" + url.PathEscape(id)
-	if routing != "" {
-		path += "?routing=" + url.QueryEscape(routing)
+	query := url.Values{}
+	if t.Routing != "" {
+		query.Set("routing", t.Routing)
+	}
+	if t.Parent != "" {
+		query.Set("parent", t.Parent)
+	}
+	path := "/" + url.PathEscape(index) + "/" + url.PathEscape(t.Type) + "/" + url.PathEscape(r.id)
+	if len(query) > 0 {
+		path += "?" + query.Encode()
 	}
 	return path
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +44,16 @@ func (e *engine) start(t *testing.T) string {
 	mux.HandleFunc("POST /{index}/_refresh", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") })
 	mux.HandleFunc("POST /{index}/_search", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"hits":{"hits":[{"_id":"old-1"},{"_id":"old-2","_routing":"r"}]}}`)
+	})
+	mux.HandleFunc("PUT /{index}", func(w http.ResponseWriter, r *http.Request) {
+		text, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.lines = append(e.lines, string(text))
+		fmt.Fprint(w, "{}")
 	})
 	mux.HandleFunc("PUT /{index}/{type}/{id}", func(w http.ResponseWriter, r *http.Request) {
 		text, err := io.ReadAll(r.Body)
@@ -122,12 +133,58 @@ func TestLoadSpeaksEveryVersion(t *testing.T) {
 		}
 	}
 	version := func(n string) string { return fmt.Sprintf(`{"version":{"number":%q}}`, n) }
+	f(version("2.4.6"), `{"index":{"_index":"index","_type":"doc","_id":"a\"b","routing":"r"}}`)
 	f(version("5.6.16"), `{"index":{"_index":"index","_type":"doc","_id":"a\"b","routing":"r"}}`)
 	f(version("6.8.23"), `{"index":{"_index":"index","_type":"_doc","_id":"a\"b","routing":"r"}}`)
 	typeless := `{"index":{"_index":"index","_id":"a\"b","routing":"r"}}`
 	f(version("7.10.2"), typeless)
 	f(`{"version":{"number":"2.19.1","distribution":"opensearch"}}`, typeless)
 	f("", typeless)
+}
+
+func TestCreateSpeaksEveryVersion(t *testing.T) {
+	f := func(version, mapping string, types bool, want string) {
+		t.Helper()
+		e := &engine{root: fmt.Sprintf(`{"version":{"number":%q}}`, version)}
+		c, err := corpus.Open(t.Context(), e.start(t), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		create := c.Create
+		if types {
+			create = c.CreateTypes
+		}
+		if err := create(t.Context(), "index", 2, mapping); err != nil {
+			t.Fatal(err)
+		}
+		if len(e.lines) != 1 || e.lines[0] != want {
+			t.Errorf("%s: got %q, want %q", version, e.lines, want)
+		}
+	}
+	const settings = `{"settings":{"number_of_shards":2,"number_of_replicas":0}`
+	const mapping = `{"properties":{"a":{"type":"keyword"},"b":{"type":"text"}}}`
+	f("2.4.6", "", false, settings+`}`)
+	f("2.4.6", mapping, false, settings+`,"mappings":{"doc":{"properties":{"a":{"type":"string","index":"not_analyzed"},"b":{"type":"string"}}}}}`)
+	f("2.4.6", `{"x":{}}`, true, settings+`,"mappings":{"x":{}}}`)
+	f("5.6.16", mapping, false, settings+`,"mappings":{"doc":`+mapping+`}}`)
+	f("5.6.16", `{"x":`+mapping+`}`, true, settings+`,"mappings":{"x":`+mapping+`}}`)
+	f("7.10.2", mapping, false, settings+`,"mappings":`+mapping+`}`)
+}
+
+func TestFamilyLines(t *testing.T) {
+	e := &engine{root: `{"version":{"number":"2.4.6"}}`}
+	if _, err := corpus.Load(t.Context(), e.start(t), "family", corpus.Family(1)); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`{"index":{"_index":"family","_type":"parent","_id":"p-0"}}`,
+		`{"index":{"_index":"family","_type":"child","_id":"c-0","parent":"p-0"}}`,
+		`{"index":{"_index":"family","_type":"child","_id":"r-0","routing":"route-0","parent":"p-0"}}`,
+		`{"index":{"_index":"family","_type":"child","_id":"p-0","parent":"p-0"}}`,
+	}
+	if !slices.Equal(e.lines, want) {
+		t.Errorf("got %q, want %q", e.lines, want)
+	}
 }
 
 func TestLoadKeepsBytes(t *testing.T) {
@@ -225,6 +282,43 @@ func TestWriterCountsWhatHappens(t *testing.T) {
 	}
 	if got := w.Stats(); got.Done() == 0 || got.Pause <= 0 || !strings.Contains(got.String(), "refused by the write block") {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestWriterRevives wants documents back under their own ids, and family
+// members with their types and parents.
+func TestWriterRevives(t *testing.T) {
+	e := &engine{root: `{"version":{"number":"5.6.16"}}`}
+	w := corpus.NewWriter(corpus.WriterOptions{URL: e.start(t), Indices: []string{"family"}, Rate: 2000, Seed: 3, Revive: 20 * time.Millisecond})
+	g, _ := group.New(t.Context())
+	g.Go("writer", w.Run)
+	until(t, w, "revived documents", func(s corpus.Stats) bool { return s.Revived > 20 && s.Updated > 20 && s.Remade > 5 })
+	w.Stop()
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Stats(); got.Failed > 0 {
+		t.Errorf("got %v", got)
+	}
+	made, twice, children := map[string]bool{}, 0, 0
+	for _, line := range e.lines {
+		if !strings.HasPrefix(line, `{"create"`) {
+			continue
+		}
+		if made[line] {
+			twice++
+		}
+		made[line] = true
+		child := strings.Contains(line, `"_type":"child"`)
+		if child {
+			children++
+		}
+		if child != strings.Contains(line, `"parent":"live-parent-`) {
+			t.Errorf("got %s, want a parent for children only", line)
+		}
+	}
+	if twice < 20 || children < 20 {
+		t.Errorf("got %d documents made again and %d children, want more", twice, children)
 	}
 }
 

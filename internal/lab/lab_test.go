@@ -26,6 +26,7 @@ func TestChooseJava(t *testing.T) {
 			t.Errorf("%s with Java %v: got %d, want %d", e, installed, got, want)
 		}
 	}
+	f(lab.ES24, 17, 25, 17, 8)
 	f(lab.ES68, 17, 25, 21, 17, 11)
 	f(lab.ES68, 21, 25, 23, 21, 11)
 	f(lab.ES68, 0, 8, 11, 25)
@@ -228,6 +229,7 @@ func TestYML(t *testing.T) {
 			}
 		}
 	}
+	f(lab.ES24, 1, lab.Spec{RepoDirs: []string{"/r"}}, "transport.tcp.port: 9300", `path.repo: ["/r"]`, `path.plugins: "/lab/test/node/plugins"`)
 	f(lab.ES56, 1, lab.Spec{}, "transport.tcp.port: 9300", `discovery.zen.ping.unicast.hosts: ["127.0.0.1:9300"]`)
 	f(lab.ES68, 1, lab.Spec{}, "discovery.type: single-node", "xpack.security.enabled: false")
 	f(lab.ES68, 3, lab.Spec{Secure: true}, "discovery.zen.minimum_master_nodes: 2", "xpack.security.enabled: true")

@@ -15,6 +15,32 @@ import (
 type scan struct {
 	client     *http.Client
 	url, index string
+	// typed says that types tell documents apart.
+	typed bool
+}
+
+// findTypes looks on both sides whether the index has several types. After
+// Elasticsearch 7, which has none, the count finds nothing.
+func findTypes(ctx context.Context, source, target *scan) error {
+	for _, s := range []*scan{source, target} {
+		path := "/" + url.PathEscape(s.index)
+		if err := s.call(ctx, http.MethodPost, path+"/_refresh", nil, nil); err != nil {
+			return fmt.Errorf("refresh %s: %w", s.index, err)
+		}
+		var answer struct {
+			Aggregations struct {
+				Types struct{ Buckets []struct{} }
+			}
+		}
+		query := map[string]any{"size": 0, "aggs": map[string]any{"types": map[string]any{"terms": map[string]any{"field": "_type"}}}}
+		if err := s.call(ctx, http.MethodPost, path+"/_search", query, &answer); err != nil {
+			return fmt.Errorf("count the types of %s: %w", s.index, err)
+		}
+		if len(answer.Aggregations.Types.Buckets) > 1 {
+			source.typed, target.typed = true, true
+		}
+	}
+	return nil
 }
 
 // page is one answer of a scroll.
@@ -33,22 +59,29 @@ type page struct {
 
 type hit struct {
 	ID      string          `json:"_id"`
+	Type    string          `json:"_type"`
 	Routing string          `json:"_routing"`
+	Parent  string          `json:"_parent"`
 	Version int64           `json:"_version"`
 	Source  json.RawMessage `json:"_source"`
 }
 
-// all gives every document to each and returns how many there were. It fails
+func (s scan) key(h hit) key {
+	k := key{id: h.ID, routing: h.Routing, parent: h.Parent}
+	if s.typed {
+		k.kind = h.Type
+	}
+	return k
+}
+
+// all gives every document of a refreshed index to each and returns how many
+// there were. It fails
 // when the engine's own count is another, or when a page does not cover all
 // shards.
 func (s scan) all(ctx context.Context, each func(k key, version int64, content []byte) error) (n int, err error) {
-	path := "/" + url.PathEscape(s.index)
-	if err := s.call(ctx, http.MethodPost, path+"/_refresh", nil, nil); err != nil {
-		return 0, err
-	}
 	var p page
 	query := map[string]any{"size": 500, "sort": []string{"_doc"}, "version": true}
-	if err := s.call(ctx, http.MethodPost, path+"/_search?scroll=5m", query, &p); err != nil {
+	if err := s.call(ctx, http.MethodPost, "/"+url.PathEscape(s.index)+"/_search?scroll=5m", query, &p); err != nil {
 		return 0, err
 	}
 	defer func() {
@@ -67,10 +100,11 @@ func (s scan) all(ctx context.Context, each func(k key, version int64, content [
 			break
 		}
 		for _, h := range p.Hits.Hits {
+			k := s.key(h)
 			if len(h.Source) == 0 {
-				return n, fmt.Errorf("document %v %w", key{h.ID, h.Routing}, errNoSource)
+				return n, fmt.Errorf("document %v %w", k, errNoSource)
 			}
-			if err := each(key{h.ID, h.Routing}, h.Version, h.Source); err != nil {
+			if err := each(k, h.Version, h.Source); err != nil {
 				return n, err
 			}
 		}

@@ -104,10 +104,13 @@ func (c *Cluster) commands() []command {
 	case byJars:
 		return c.perNode(func(n node) command {
 			args := append(c.jvm(n), legacyJVM()...)
-			return c.command(n, c.javaPath(), append(args,
-				"-Des.path.home="+c.home, "-Des.path.conf="+c.confDir(n),
-				"-Des.distribution.flavor=default", "-Des.distribution.type=zip",
-				"-cp", filepath.Join(c.home, "lib", "*"), c.recipe.main))
+			args = append(args, "-Des.path.home="+c.home, "-Des.path.conf="+c.confDir(n))
+			// Elasticsearch 2 takes all that begins with es. for a setting.
+			if c.Engine != ES24 {
+				args = append(args, "-Des.distribution.flavor=default", "-Des.distribution.type=zip")
+			}
+			args = append(args, "-cp", filepath.Join(c.home, "lib", "*"), c.recipe.main)
+			return c.command(n, c.javaPath(), append(args, c.recipe.arguments...))
 		})
 	default:
 		return c.perNode(func(n node) command {
@@ -165,7 +168,7 @@ func (c *Cluster) jvm(n node) []string {
 	return append(options, c.spec.JVM...)
 }
 
-// legacyJVM lets Elasticsearch 5 and 6 run on Java 17.
+// legacyJVM lets Elasticsearch 2, 5 and 6 run on Java 17.
 func legacyJVM() []string {
 	return []string{
 		"-Djava.security.manager=allow",

@@ -20,6 +20,16 @@ rootLogger.level = info
 rootLogger.appenderRef.console.ref = console
 `
 
+// oldLogging does so for Elasticsearch 2, which knows nothing of log4j 2.
+const oldLogging = `rootLogger: INFO, console
+appender:
+  console:
+    type: console
+    layout:
+      type: consolePattern
+      conversionPattern: "[%d{ISO8601}][%-5p][%-25c] %m%n"
+`
+
 func (c *Cluster) confDir(n node) string { return filepath.Join(n.dir, "conf") }
 
 // write makes the folder of every node and gives it to the engine's user.
@@ -38,6 +48,9 @@ func (c *Cluster) write() error {
 		files := access.files(c.Username)
 		files[c.Engine.Product()+".yml"] = c.yml(n)
 		files["log4j2.properties"] = logging
+		if c.Engine == ES24 {
+			files["logging.yml"] = oldLogging
+		}
 		for name, text := range files {
 			if err := writeFile(filepath.Join(conf, name), text); err != nil {
 				return err
@@ -89,6 +102,11 @@ func (c *Cluster) yml(n node) string {
 		s["cluster.name"], s["node.name"] = quote(c.Name), quote(n.name)
 		s["path.data"], s["path.logs"] = quote(filepath.Join(n.dir, "data")), quote(filepath.Join(n.dir, "logs"))
 		s["http.port"] = strconv.Itoa(n.http)
+	}
+	if c.Engine == ES24 {
+		// It makes the folder where it is missing, and those of the distribution
+		// are not its to change.
+		s["path.plugins"] = quote(filepath.Join(n.dir, "plugins"))
 	}
 	maps.Copy(s, c.discovery(n))
 	maps.Copy(s, c.modules())
