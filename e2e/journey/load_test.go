@@ -32,7 +32,11 @@ func (p *pair) load(t *testing.T, all ...cargo) {
 			t.Fatal(err)
 		}
 	}
-	call(t, "PUT", p.source.URL()+"/_template/carried", `{"index_patterns":["never-*"],"settings":{"index.number_of_shards":"2"}}`)
+	patterns := `"index_patterns":["never-*"]`
+	if p.source.Engine.Major() < 6 && p.source.Engine.Product() == "elasticsearch" {
+		patterns = `"template":"never-*"`
+	}
+	call(t, "PUT", p.source.URL()+"/_template/carried", `{`+patterns+`,"settings":{"index.number_of_shards":"2"}}`)
 	call(t, "POST", p.source.URL()+"/_aliases", fmt.Sprintf(`{"actions":[{"add":{"index":%q,"alias":"search"}}]}`, all[0].name))
 }
 

@@ -3,6 +3,7 @@ package journey_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -19,6 +20,8 @@ type process struct {
 	stdout io.Reader
 	lines  *bufio.Scanner
 	stderr bytes.Buffer
+	// last event that drain saw.
+	last string
 }
 
 func started(t *testing.T, args ...string) *process {
@@ -76,6 +79,20 @@ func (p *process) kill(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.end(t)
+}
+
+// drain reads events until the process has ended, and says so.
+func (p *process) drain(ended chan<- string) func(context.Context) error {
+	return func(context.Context) error {
+		for {
+			line, ok := p.next()
+			if !ok {
+				close(ended)
+				return nil
+			}
+			p.last = line
+		}
+	}
 }
 
 // interrupt ends it with SIGINT and gives its exit code.
