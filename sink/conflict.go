@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,9 +18,10 @@ import (
 var errUnsettled = errors.New("the target still refuses the version")
 
 // settle finds a verdict for documents whose version the target refused
-// (protocol 1.4): the same version there is a replay; a higher one means that
-// the document changed on the source since, or was deleted and made anew with
-// a lower version, which is repaired.
+// (protocol 1.4): the same version and content there is a replay; the same
+// version with another content means that the document was deleted and made
+// anew until it had that version again; a higher version means that it changed
+// on the source since, or was made anew with a lower one, which is repaired.
 func (w *Writer) settle(ctx context.Context, docs []batch.Doc, v batch.Versioning) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, settlePatience)
 	defer cancel()
@@ -47,16 +49,23 @@ func (w *Writer) settleOnce(ctx context.Context, docs []batch.Doc, v batch.Versi
 	if err != nil {
 		return r, nil, err
 	}
+	same, err := w.same(ctx, docs, keys, there)
+	if err != nil {
+		return r, nil, err
+	}
 	var stale []Gone
-	var again []batch.Doc
+	var again, rewrite []batch.Doc
 	for i := range docs {
+		equal := there[i].Found && there[i].Version == docs[i].Version
 		switch {
-		case there[i].Found && there[i].Version == docs[i].Version:
+		case equal && same[i]:
 			r.Replayed++
-		case !here[i].Found || here[i].Version != docs[i].Version:
+		case !current(here[i], docs[i]):
 			// Deleted, changed or made anew since it was read: a later window
 			// or the deletes bring what became of it.
 			r.Superseded++
+		case equal:
+			rewrite = append(rewrite, docs[i])
 		case there[i].Found && there[i].Version > docs[i].Version:
 			// Its version on the target can never be passed: delete it there first.
 			stale = append(stale, Gone{Key: keys[i], Found: there[i]})
@@ -69,18 +78,69 @@ func (w *Writer) settleOnce(ctx context.Context, docs []batch.Doc, v batch.Versi
 	if _, err := w.Delete(ctx, stale); err != nil {
 		return r, nil, err
 	}
+	if len(rewrite) > 0 {
+		o, err := w.attempt(ctx, rewrite, batch.ExternalGTE)
+		r, left = r.repaired(o.result), append(o.conflicts, o.busy...)
+		if ignoreBusy(err) != nil {
+			return r, left, err
+		}
+	}
 	if len(again) == 0 {
-		return r, nil, nil
+		return r, left, nil
 	}
 	// A refresh makes the target forget deleted versions, gc_deletes being 0.
 	if err := w.target.Refresh(ctx, w.options.Index); err != nil {
 		return r, nil, err
 	}
 	o, err := w.attempt(ctx, again, v)
-	r.Repaired += o.result.Applied
-	r.Requests += o.result.Requests
-	r.Rejected += o.result.Rejected
-	return r, append(o.conflicts, o.busy...), ignoreBusy(err)
+	return r.repaired(o.result), append(left, append(o.conflicts, o.busy...)...), ignoreBusy(err)
+}
+
+// current reports whether the source still holds the document as it was read:
+// the same operation, where operations are numbered.
+func current(here cluster.Found, d batch.Doc) bool {
+	return here.Found && here.Version == d.Version && (d.SeqNo < 0 || here.SeqNo < 0 || here.SeqNo == d.SeqNo)
+}
+
+// same tells for each document that the target holds under the same version
+// whether the content is the same, too.
+func (w *Writer) same(ctx context.Context, docs []batch.Doc, keys []cluster.Key, there []cluster.Found) ([]bool, error) {
+	same := make([]bool, len(docs))
+	at := map[cluster.Key]int{}
+	var equal []cluster.Key
+	for i := range docs {
+		if !there[i].Found || there[i].Version != docs[i].Version {
+			continue
+		}
+		if w.options.Contents == nil {
+			same[i] = true
+			continue
+		}
+		at[keys[i]] = i
+		equal = append(equal, keys[i])
+	}
+	if len(equal) == 0 {
+		return same, nil
+	}
+	var line bytes.Buffer
+	for b, err := range w.options.Contents.Fetch(ctx, equal) {
+		if err != nil {
+			return nil, err
+		}
+		for j := range b.Docs {
+			i := at[keyOf(&b.Docs[j])]
+			line.Reset()
+			if err = docs[i].Line(&line); err != nil {
+				break
+			}
+			same[i] = bytes.Equal(line.Bytes(), b.Docs[j].Source)
+		}
+		b.Release()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return same, nil
 }
 
 // Gone is a document to be deleted from the target, and what was found there:

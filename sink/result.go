@@ -38,6 +38,14 @@ func (r Result) Add(o Result) Result {
 	}
 }
 
+// repaired adds what a repair applied.
+func (r Result) repaired(o Result) Result {
+	r.Repaired += o.Applied
+	r.Requests += o.Requests
+	r.Rejected += o.Rejected
+	return r
+}
+
 // Rejection is a document that the target refuses for good, and why.
 type Rejection struct {
 	Index  string

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -135,6 +136,24 @@ func (e *engine) Versions(_ context.Context, _ string, keys []cluster.Key) ([]cl
 	return out, nil
 }
 
+// Fetch makes the engine the contents that conflicts are settled by.
+func (e *engine) Fetch(_ context.Context, keys []cluster.Key) iter.Seq2[*batch.Batch, error] {
+	return func(yield func(*batch.Batch, error) bool) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		for _, k := range keys {
+			d, ok := e.docs[plain(k.ID)+"|"+plain(k.Routing)]
+			if !ok || d.deleted {
+				continue
+			}
+			found := batch.Doc{ID: []byte(k.ID), Routing: []byte(k.Routing), Version: d.version, Source: []byte(d.source)}
+			if !yield(batch.New(shard.Window{}, []batch.Doc{found}, nil), nil) {
+				return
+			}
+		}
+	}
+}
+
 func (e *engine) Refresh(context.Context, string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -185,7 +204,7 @@ func TestSourcesArriveAsTheyWere(t *testing.T) {
 
 func TestVerdicts(t *testing.T) {
 	source, target := newEngine(t), newEngine(t)
-	source.docs = map[string]stored{"newer|": {version: 9}, "anew|": {version: 1}, "same|": {version: 4}}
+	source.docs = map[string]stored{"newer|": {version: 9}, "anew|": {version: 1, seqNo: 1}, "same|": {version: 4}}
 	target.docs = map[string]stored{"newer|": {version: 8}, "anew|": {version: 5, seqNo: 3}, "same|": {version: 4}, "gone|": {version: 7}}
 	r, err := write(t, source, target, sink.Options{}, doc("new", 1, `{}`), doc("same", 4, `{}`), doc("newer", 6, `{}`), doc("gone", 2, `{}`), doc("anew", 1, `{"anew":true}`))
 	if err != nil {
@@ -199,9 +218,29 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// TestMadeAnewWithTheSameVersion: a document that was deleted, forgotten and
+// made anew may have just the version that the target holds of it. Only its
+// content tells it from a replay.
+func TestMadeAnewWithTheSameVersion(t *testing.T) {
+	source, target := newEngine(t), newEngine(t)
+	source.docs = map[string]stored{"a|": {version: 1, seqNo: 1}, "again|": {version: 1, seqNo: 1}, "moved on|": {version: 1, seqNo: 9}}
+	target.docs = map[string]stored{"a|": {version: 1, source: `{"old":1}`}, "again|": {version: 1, source: `{"n":1}`}, "moved on|": {version: 1, source: `{"old":1}`}}
+	o := sink.Options{Contents: target}
+	r, err := write(t, source, target, o, doc("a", 1, `{"new":1}`), doc("again", 1, "{\n\"n\":1}"), doc("moved on", 1, `{"between":1}`))
+	if err != nil || r.Repaired != 1 || r.Replayed != 1 || r.Superseded != 1 {
+		t.Errorf("got %+v, %v, want one repaired, one replayed, one superseded", r, err)
+	}
+	if got := target.docs["a|"].source; got != `{"new":1}` {
+		t.Errorf("got %s, want the new content", got)
+	}
+	if got := target.docs["moved on|"].source; got != `{"old":1}` {
+		t.Errorf("got %s, want it left for the window that holds the newest", got)
+	}
+}
+
 func TestARememberedDeleteIsWaitedFor(t *testing.T) {
 	source, target := newEngine(t), newEngine(t)
-	source.docs["a|"] = stored{version: 1}
+	source.docs["a|"] = stored{version: 1, seqNo: 1}
 	target.docs["a|"] = stored{version: 6, deleted: true}
 	if r, err := write(t, source, target, sink.Options{}, doc("a", 1, `{}`)); err != nil || r.Repaired != 1 {
 		t.Errorf("got %+v, %v, want it repaired", r, err)
@@ -319,7 +358,7 @@ func TestDeleteIsConditional(t *testing.T) {
 func TestAnyHistoryAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		source, target := newEngine(t), newEngine(t)
-		w := sink.NewWriter(source, target, sink.Options{Index: "i", SourceIndex: "i"})
+		w := sink.NewWriter(source, target, sink.Options{Index: "i", SourceIndex: "i", Contents: target})
 		send := func(docs []batch.Doc) {
 			if _, err := w.Write(context.Background(), batch.New(shard.Window{To: 1}, docs, nil)); err != nil { //nolint:usetesting // rapid has no context
 				t.Fatalf("write: %v", err)
@@ -338,21 +377,29 @@ func TestAnyHistoryAnyOrder(t *testing.T) {
 				d.version = 1
 			}
 			d.source = fmt.Sprintf(`{"v":%d,"n":%d}`, d.version, len(batches))
+			d.seqNo = int64(len(batches))
 			source.docs[id+"|"] = d
-			batches = append(batches, []batch.Doc{doc(id, d.version, d.source)})
+			batches = append(batches, []batch.Doc{operation(id, d)})
 			if rapid.Bool().Draw(t, "now") {
 				send(rapid.SampledFrom(batches).Draw(t, "batch"))
 			}
 		}
 		var last []batch.Doc
 		for id, d := range source.docs {
-			last = append(last, doc(strings.TrimSuffix(id, "|"), d.version, d.source))
+			last = append(last, operation(strings.TrimSuffix(id, "|"), d))
 		}
 		send(last)
 		for id, d := range source.docs {
-			if got := target.docs[id]; got.version != d.version || got.deleted {
-				t.Fatalf("document %s: got %+v, want version %d", id, got, d.version)
+			if got := target.docs[id]; got.version != d.version || got.source != d.source || got.deleted {
+				t.Fatalf("document %s: got %+v, want %+v", id, got, d)
 			}
 		}
 	})
+}
+
+// operation is a document as a scan of the source gives it.
+func operation(id string, d stored) batch.Doc {
+	out := doc(id, d.version, d.source)
+	out.SeqNo = d.seqNo
+	return out
 }

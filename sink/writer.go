@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"time"
 
@@ -24,8 +25,17 @@ type Source interface {
 	Versions(ctx context.Context, index string, keys []cluster.Key) ([]cluster.Found, error)
 }
 
+// Contents reads documents of the target by their keys, as it holds them now;
+// those it does not hold are left out.
+type Contents interface {
+	Fetch(ctx context.Context, keys []cluster.Key) iter.Seq2[*batch.Batch, error]
+}
+
 // Options of a Writer.
 type Options struct {
+	// Contents of the target tell a replay from a document that was made anew
+	// with the version it had; nil takes each equal version for a replay.
+	Contents Contents
 	// SourceIndex is where the documents come from.
 	SourceIndex string
 	// Index is where they go.

@@ -16,10 +16,12 @@ import (
 	"time"
 
 	"esferry/internal/lab"
+	"esferry/internal/lab/faults"
 )
 
-// world is what all tests share: the binary under test.
-type world struct{ binary string }
+// world is what all tests share: the binary under test, with the race detector
+// in it, and as it is released, where ratios are measured.
+type world struct{ binary, released string }
 
 // theWorld is set by TestMain before any test runs.
 var theWorld world
@@ -31,10 +33,13 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	theWorld.binary = filepath.Join(dir, "esferry")
-	build := exec.CommandContext(context.Background(), "go", "build", "-race", "-o", theWorld.binary, "./cmd/esferry")
-	build.Dir = "../.."
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build esferry: %v\n%s", err, out)
+	theWorld.released = filepath.Join(dir, "esferry-released")
+	if err := compile(theWorld.binary, "-race"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	if err := compile(theWorld.released, "-trimpath"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	code := m.Run()
@@ -42,11 +47,39 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+func compile(to, flag string) error {
+	build := exec.CommandContext(context.Background(), "go", "build", flag, "-o", to, "./cmd/esferry")
+	build.Dir = "../.."
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build esferry: %w\n%s", err, out)
+	}
+	return nil
+}
+
 // pair is two clusters, each with an S3 gateway in front of its repository.
 type pair struct {
 	source, target *lab.Cluster
 	from, to       *lab.Gateway
 	dir            string
+	// sourceURL and targetURL are where esferry finds the engines: themselves,
+	// or a proxy in front of them.
+	sourceURL, targetURL string
+}
+
+// proxied puts a proxy in front of each engine, for esferry alone.
+func (p *pair) proxied(t *testing.T) (source, target *faults.Proxy) {
+	t.Helper()
+	var err error
+	if source, err = faults.Start(t.Context(), p.source.URL()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(source.Close)
+	if target, err = faults.Start(t.Context(), p.target.URL()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(target.Close)
+	p.sourceURL, p.targetURL = source.URL, target.URL
+	return source, target
 }
 
 // newPair starts two engines and their gateways for the length of a test.
@@ -82,6 +115,7 @@ func newPair(t *testing.T, source, target lab.Spec) *pair {
 			}
 		})
 	}
+	p.sourceURL, p.targetURL = p.source.URL(), p.target.URL()
 	return p
 }
 
@@ -109,7 +143,7 @@ snapshot:
     from: {bucket: snaps, endpoint: %q, region: %s, access_key_id: %s, secret_access_key: %s}
     to: {bucket: snaps, endpoint: %q, region: %s, access_key_id: %s, secret_access_key: %s}
 checkpoint: {path: %s.db}
-%s`, name, p.source.URL(), p.target.URL(), include,
+%s`, name, p.sourceURL, p.targetURL, include,
 		filepath.Join(p.from.Dir, "snaps"), filepath.Join(p.to.Dir, "snaps"),
 		p.from.URL, p.from.Region, p.from.AccessKey, p.from.SecretKey,
 		p.to.URL, p.to.Region, p.to.AccessKey, p.to.SecretKey, name, extra)
@@ -129,9 +163,15 @@ type outcome struct {
 // esferry runs the binary to its end.
 func esferry(t *testing.T, args ...string) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	return finished(t, theWorld.binary, args...)
+}
+
+// finished runs a binary to its end.
+func finished(t *testing.T, binary string, args ...string) outcome {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, theWorld.binary, args...)
+	cmd := exec.CommandContext(ctx, binary, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

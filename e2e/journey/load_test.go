@@ -68,6 +68,18 @@ func (p *pair) writing(t *testing.T, rate int, indices ...string) (stop func() c
 	return stop
 }
 
+// mustBeEqualQuietly compares one index and says nothing where all is well.
+func (p *pair) mustBeEqualQuietly(t *testing.T, when, index string) {
+	t.Helper()
+	d, err := lab.Compare(t.Context(), p.source.URL(), p.target.URL(), index, index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !d.Equal() || d.Source == 0 {
+		t.Errorf("%s: index %s: %s", when, index, d)
+	}
+}
+
 // mustBeEqual compares every document of both sides.
 func (p *pair) mustBeEqual(t *testing.T, indices ...string) {
 	t.Helper()

@@ -80,7 +80,9 @@ type Ferry struct {
 	store          checkpoint.Store
 	lease          checkpoint.Lease
 	options        Options
-	budget         *batch.Budget
+	// budget is shared by all pages on their way; contents by those that writers
+	// look at to settle conflicts, which must not wait for the others.
+	budget, contents *batch.Budget
 
 	mu      sync.Mutex
 	state   Record
@@ -90,7 +92,7 @@ type Ferry struct {
 // Open gives a ferry between two probed clusters, with the state that the
 // store holds of it. The lease must have been acquired from that store.
 func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint.Store, lease checkpoint.Lease, o Options) (*Ferry, error) {
-	f := &Ferry{source: source, target: target, store: store, lease: lease, options: o, budget: batch.NewBudget(o.Stream.Memory)}
+	f := &Ferry{source: source, target: target, store: store, lease: lease, options: o, budget: batch.NewBudget(o.Stream.Memory), contents: batch.NewBudget(4 * o.Stream.PageBytes)}
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}

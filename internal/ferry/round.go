@@ -261,6 +261,7 @@ func (f *Ferry) pages(o stream.Options) stream.Options {
 func (ix *index) writer() *sink.Writer {
 	f, rec := ix.ferry, ix.snapshotRecord()
 	return sink.NewWriter(f.source, f.target, sink.Options{
+		Contents:    stream.NewFetcher(f.target, rec.Target, f.contents, f.pages(stream.Options{Types: rec.Types})),
 		SourceIndex: rec.Index, Index: rec.Target, Type: rec.Type, MaxBytes: int(f.options.Stream.BulkBytes), Reject: f.options.Reject,
 	})
 }
