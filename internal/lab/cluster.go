@@ -196,7 +196,7 @@ func (c *Cluster) Kill() { c.each((*process).kill) }
 func (c *Cluster) KillNode(i int) { c.process(i).kill() }
 
 // Freeze stops the processes without ending them (SIGSTOP); Thaw lets them go
-// on.
+// on. The stop comes a moment after the return: an answer may still arrive.
 func (c *Cluster) Freeze() { c.each((*process).freeze) }
 
 // Thaw ends Freeze.
