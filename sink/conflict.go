@@ -88,9 +88,10 @@ func (w *Writer) settleOnce(ctx context.Context, docs []batch.Doc, v batch.Versi
 	if len(again) == 0 {
 		return r, left, nil
 	}
-	// A refresh makes the target forget deleted versions, gc_deletes being 0.
-	if err := w.target.Refresh(ctx, w.options.Index); err != nil {
-		return r, nil, err
+	// The target forgets deleted versions by its clock, gc_deletes being 0; a
+	// refresh does not help (seen on 2.4 to 7.10 and OpenSearch 2.19).
+	if err := retry.Sleep(ctx, forgetting); err != nil {
+		return r, nil, fmt.Errorf("wait for the target to forget deleted versions: %w", err)
 	}
 	o, err := w.attempt(ctx, again, v)
 	return r.repaired(o.result), append(left, append(o.conflicts, o.busy...)...), ignoreBusy(err)
@@ -178,7 +179,7 @@ func (w *Writer) deleteOnce(ctx context.Context, gone []Gone) (int64, error) {
 	for _, g := range gone {
 		b.remove(g.Key, g.Found)
 	}
-	items, err := w.target.Bulk(ctx, w.options.Index, w.options.Type, b.bytes(), len(gone))
+	items, err := w.target.Bulk(ctx, w.destination(), w.options.Type, b.bytes(), len(gone))
 	if err != nil {
 		return 0, err
 	}

@@ -48,9 +48,10 @@ func (r Result) repaired(o Result) Result {
 
 // Rejection is a document that the target refuses for good, and why.
 type Rejection struct {
-	Index  string
-	Doc    batch.Doc
-	Reason string
+	// SourceIndex is where the document comes from, Index where it was refused.
+	SourceIndex, Index string
+	Doc                batch.Doc
+	Reason             string
 }
 
 // RejectedError stops a run at a document that the target refuses.

@@ -16,7 +16,6 @@ import (
 type Target interface {
 	Bulk(ctx context.Context, index, typ string, ndjson []byte, items int) ([]cluster.Item, error)
 	Versions(ctx context.Context, index string, keys []cluster.Key) ([]cluster.Found, error)
-	Refresh(ctx context.Context, index string) error
 }
 
 // Source is what a writer asks of the engine the documents come from, to
@@ -40,6 +39,10 @@ type Options struct {
 	SourceIndex string
 	// Index is where they go.
 	Index string
+	// Alias of the index that is written through; empty for none. Where it
+	// cannot be the name of an index, an index that vanishes does not come back
+	// by itself with guessed mappings (protocol 6).
+	Alias string
 	// Type is the documents' type, for targets that want one; else empty.
 	Type string
 	// MaxBytes bounds a bulk body; 8 MiB when zero: the smallest Amazon
@@ -155,7 +158,15 @@ func (w *Writer) send(ctx context.Context, docs []batch.Doc, v batch.Versioning)
 			return nil, err
 		}
 	}
-	return w.target.Bulk(ctx, w.options.Index, w.options.Type, body.bytes(), len(docs))
+	return w.target.Bulk(ctx, w.destination(), w.options.Type, body.bytes(), len(docs))
+}
+
+// destination is the name that bulks are sent to.
+func (w *Writer) destination() string {
+	if w.options.Alias != "" {
+		return w.options.Alias
+	}
+	return w.options.Index
 }
 
 // judge sorts documents by the target's verdicts.
@@ -170,6 +181,8 @@ func (w *Writer) judge(ctx context.Context, docs []batch.Doc, items []cluster.It
 		case item.Status == http.StatusTooManyRequests || item.Status >= 500:
 			o.result.Busy++
 			o.busy = append(o.busy, docs[i])
+		case item.Error.OfIndex():
+			return o, w.refused(docs[i], item)
 		case item.Status == http.StatusBadRequest || item.Status == http.StatusRequestEntityTooLarge:
 			r, err := w.reject(ctx, docs[i], item.Error.String())
 			if err != nil {
@@ -187,7 +200,7 @@ func (w *Writer) reject(ctx context.Context, d batch.Doc, reason string) (outcom
 	if w.options.Reject == nil {
 		return outcome{}, &RejectedError{Index: w.options.Index, ID: string(d.ID), Reason: reason}
 	}
-	err := w.options.Reject(ctx, Rejection{Index: w.options.Index, Doc: d, Reason: reason})
+	err := w.options.Reject(ctx, Rejection{SourceIndex: w.options.SourceIndex, Index: w.options.Index, Doc: d, Reason: reason})
 	if err != nil {
 		return outcome{}, fmt.Errorf("keep rejected document %s of index %s: %w", d.ID, w.options.Index, err)
 	}
@@ -204,8 +217,8 @@ func (w *Writer) refused(d batch.Doc, item cluster.Item) error {
 	switch item.Status {
 	case http.StatusForbidden:
 		e.Hint = "lift the block on the target index, or free disk space there, then run again; it resumes"
-	case http.StatusNotFound:
-		e.Hint = "the target index is gone: esferry checkpoint reset " + w.options.SourceIndex + ", then run again"
+	case http.StatusNotFound, http.StatusBadRequest:
+		e.Hint = "the target index is gone or closed: esferry checkpoint reset " + w.options.SourceIndex + ", then run again"
 	}
 	return e
 }
@@ -246,3 +259,6 @@ func split(docs []batch.Doc, most int) [][]batch.Doc {
 // settlePatience bounds the wait for the target to forget a deleted version:
 // its clock for that ticks every 200 ms.
 const settlePatience = 30 * time.Second
+
+// forgetting is a little more than a tick of that clock.
+const forgetting = 250 * time.Millisecond

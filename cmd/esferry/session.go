@@ -16,7 +16,6 @@ import (
 	"esferry/internal/control"
 	"esferry/internal/ferry"
 	"esferry/internal/group"
-	"esferry/sink"
 	"esferry/snapshotpath"
 )
 
@@ -168,7 +167,7 @@ func (iv *invocation) options(ctx context.Context, c *config.Config) (ferry.Opti
 		},
 	}
 	if c.Stream.OnReject == config.OnRejectDeadLetter {
-		o.Reject = sink.NewDeadLetters(c.Checkpoint.Path + ".deadletters.ndjson").Reject
+		o.Reject = deadLetters(c).Reject
 	}
 	if c.Snapshot == nil {
 		return o, nil

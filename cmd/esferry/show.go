@@ -48,6 +48,11 @@ func (iv *invocation) showPlan(p ferry.Plan) error {
 		return err
 	}
 	for _, i := range p.Indices {
+		if i.Delta == ferry.ByReconcile {
+			if err := iv.write("note: index %s: every round compares all its documents, since %s\n", plain(i.Index), plain(i.DeltaReason)); err != nil {
+				return err
+			}
+		}
 		for _, n := range i.Notes {
 			if err := iv.write("note: index %s: %s %s: %s\n", plain(i.Index), n.Path, n.Level, n.Reason); err != nil {
 				return err

@@ -22,6 +22,20 @@ type ItemProblem struct {
 	CausedBy     struct{ Type, Reason string } `json:"caused_by"`
 }
 
+// OfIndex reports whether the problem is the index, not the document: it is
+// gone or closed. A nil problem is none.
+func (p *ItemProblem) OfIndex() bool {
+	if p == nil {
+		return false
+	}
+	switch p.Type {
+	case "index_not_found_exception", "invalid_index_name_exception", "index_closed_exception":
+		return true
+	default:
+		return false
+	}
+}
+
 // String gives the reason with its cause.
 func (p *ItemProblem) String() string {
 	if p.CausedBy.Reason == "" {
@@ -90,7 +104,15 @@ type Found struct {
 // Versions asks in real time what the index holds under each key, in their
 // order. An item that carries an error instead of an answer is an error:
 // neither present nor absent.
-func (c *Cluster) Versions(ctx context.Context, index string, keys []Key) ([]Found, error) {
+func (c *Cluster) Versions(ctx context.Context, index string, keys []Key) (found []Found, err error) {
+	err = c.persist(ctx, func(ctx context.Context) error {
+		found, err = c.versions(ctx, index, keys)
+		return err
+	})
+	return found, err
+}
+
+func (c *Cluster) versions(ctx context.Context, index string, keys []Key) ([]Found, error) {
 	const op = "ask for versions"
 	var answer struct {
 		Docs []struct {

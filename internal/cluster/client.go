@@ -145,9 +145,17 @@ func (c *Cluster) callOnce(ctx context.Context, r request, out any) error {
 		return nil
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return &Error{Op: r.op, Index: r.index, URL: c.address, Type: "not_understood", Reason: "the answer is not what an engine sends: " + err.Error()}
+		// A proxy in between, or a torn answer: it counts as none.
+		return &Error{Op: r.op, Index: r.index, URL: c.address, Err: fmt.Errorf("the answer is not what an engine sends: %w", err)}
 	}
 	return nil
+}
+
+// persist makes a call and what its answer must cover, again and again while
+// it fails with errors that may pass: a shard that moves or restarts leaves a
+// hole in an answer for a while.
+func (c *Cluster) persist(ctx context.Context, fn func(ctx context.Context) error) error {
+	return retry.Do(ctx, c.patience, fn)
 }
 
 // readAll reads an answer into one buffer of its announced length.

@@ -59,11 +59,11 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) NextStep() string { return e.Hint }
 
 // Temporary reports whether another try may help: no answer at all, too many
-// requests, or a server that says it is not ready.
+// requests, an answer with holes, or a server that says it is not ready.
 func (e *Error) Temporary() bool {
 	switch e.Status {
 	case 0:
-		return e.Err != nil
+		return e.Err != nil || e.Type == partialAnswer
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	case http.StatusForbidden:
@@ -104,11 +104,14 @@ func statusOf(err error) int {
 	return 0
 }
 
-// PartialError is an answer that covers less than was asked for. It is never
+// partialAnswer is the Type of an error that tells of an answer with holes.
+const partialAnswer = "partial_answer"
+
+// partial is an answer that covers less than was asked for. It is never
 // repeated as a page, only as a whole (protocol 1.2).
 func partial(op, index, url, format string, args ...any) *Error {
 	return &Error{
-		Op: op, Index: index, URL: url, Type: "partial_answer", Reason: fmt.Sprintf(format, args...),
+		Op: op, Index: index, URL: url, Type: partialAnswer, Reason: fmt.Sprintf(format, args...),
 		Hint: "check that every primary shard is started (GET _cat/shards), then run the command again; it resumes",
 	}
 }

@@ -3,10 +3,14 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
+
+	"esferry/internal/retry"
 )
 
 // The engines' names as they give them.
@@ -83,11 +87,31 @@ func (i Identity) StrictSettling() bool { return !i.AtLeast(7, 3) }
 // Identity gives what Probe has read.
 func (c *Cluster) Identity() Identity { return c.identity }
 
-// Probe asks the engine who it is. It is tried once, so that a wrong address
-// or password is told at once. To be called before every other verb, from one
+// probePatience is how long an engine is asked that says it is busy.
+const probePatience = 30 * time.Second
+
+// told keeps an error from being temporary.
+type told struct{ error }
+
+// Temporary says that another try is not wanted.
+func (*told) Temporary() bool { return false }
+
+// Probe asks the engine who it is. A wrong address or password is told at once;
+// an engine that answers that it is busy is asked again for a while. To be called before every other verb, from one
 // goroutine.
 func (c *Cluster) Probe(ctx context.Context) (Identity, error) {
-	id, err := c.probeRoot(ctx)
+	var id Identity
+	err := retry.Do(ctx, retry.Policy{Total: probePatience}, func(ctx context.Context) (err error) {
+		id, err = c.probeRoot(ctx)
+		if err != nil && statusOf(err) == 0 {
+			// Nobody answers there, or somebody else.
+			return &told{err}
+		}
+		return err
+	})
+	if t, ok := errors.AsType[*told](err); ok {
+		err = t.error
+	}
 	if status := statusOf(err); status == http.StatusBadRequest || status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
 		// Some distributions leave the root handler out.
 		id, err = c.probeNodes(ctx)

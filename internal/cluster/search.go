@@ -93,7 +93,15 @@ func (c *Cluster) CloseScroll(ctx context.Context, id string) error {
 
 // Histogram counts the live documents of one shard's window by ranges of
 // interval sequence numbers, on the primary; empty ranges are left out.
-func (c *Cluster) Histogram(ctx context.Context, p shard.Position, w shard.Window, query json.RawMessage, interval int64) ([]shard.Bucket, error) {
+func (c *Cluster) Histogram(ctx context.Context, p shard.Position, w shard.Window, query json.RawMessage, interval int64) (buckets []shard.Bucket, err error) {
+	err = c.persist(ctx, func(ctx context.Context) error {
+		buckets, err = c.histogram(ctx, p, w, query, interval)
+		return err
+	})
+	return buckets, err
+}
+
+func (c *Cluster) histogram(ctx context.Context, p shard.Position, w shard.Window, query json.RawMessage, interval int64) ([]shard.Bucket, error) {
 	var answer struct {
 		searchHeader
 		Aggregations struct {
@@ -151,7 +159,15 @@ func (c *Cluster) CountPrimary(ctx context.Context, p shard.Position, query json
 	return c.count(ctx, p.Shard.Index, c.onPrimary(p), 1, query)
 }
 
-func (c *Cluster) count(ctx context.Context, index, preference string, shards int, query json.RawMessage) (int64, error) {
+func (c *Cluster) count(ctx context.Context, index, preference string, shards int, query json.RawMessage) (n int64, err error) {
+	err = c.persist(ctx, func(ctx context.Context) error {
+		n, err = c.countOnce(ctx, index, preference, shards, query)
+		return err
+	})
+	return n, err
+}
+
+func (c *Cluster) countOnce(ctx context.Context, index, preference string, shards int, query json.RawMessage) (int64, error) {
 	var answer struct {
 		Count           int64
 		TerminatedEarly bool         `json:"terminated_early"`

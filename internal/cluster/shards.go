@@ -30,7 +30,15 @@ type shardStats struct {
 // 1.3), sorted by shard number. Terms come from the cluster state and are read
 // first, so that a failover in between shows as a change the next time. A
 // primary that is missing, relocating or not started is an error, not zero.
-func (c *Cluster) Positions(ctx context.Context, index string) ([]shard.Position, error) {
+func (c *Cluster) Positions(ctx context.Context, index string) (positions []shard.Position, err error) {
+	err = c.persist(ctx, func(ctx context.Context) error {
+		positions, err = c.positions(ctx, index)
+		return err
+	})
+	return positions, err
+}
+
+func (c *Cluster) positions(ctx context.Context, index string) ([]shard.Position, error) {
 	terms, err := c.terms(ctx, index)
 	if err != nil {
 		return nil, err
@@ -132,7 +140,15 @@ type Activity struct {
 // Activity counts the writes of an index, for engines that do not number them.
 // Two equal answers mean that nothing was written in between, unless a primary
 // moved or was started anew meanwhile.
-func (c *Cluster) Activity(ctx context.Context, index string) (Activity, error) {
+func (c *Cluster) Activity(ctx context.Context, index string) (a Activity, err error) {
+	err = c.persist(ctx, func(ctx context.Context) error {
+		a, err = c.activity(ctx, index)
+		return err
+	})
+	return a, err
+}
+
+func (c *Cluster) activity(ctx context.Context, index string) (Activity, error) {
 	var answer struct {
 		Shards shardsHeader `json:"_shards"`
 		All    struct {
@@ -209,6 +225,10 @@ func (c *Cluster) Flush(ctx context.Context, index string) error {
 }
 
 func (c *Cluster) broadcast(ctx context.Context, op, index, endpoint string) error {
+	return c.persist(ctx, func(ctx context.Context) error { return c.broadcastOnce(ctx, op, index, endpoint) })
+}
+
+func (c *Cluster) broadcastOnce(ctx context.Context, op, index, endpoint string) error {
 	var answer struct {
 		Shards shardsHeader `json:"_shards"`
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sort"
 
+	"esferry/internal/cluster"
 	"esferry/internal/metadata"
 	"esferry/internal/retry"
 )
@@ -70,5 +71,33 @@ func (f *Ferry) wantedAliases(ctx context.Context) ([]json.RawMessage, error) {
 }
 
 func action(verb, index, alias string) json.RawMessage {
+	return fmt.Appendf(nil, `{%q:{"index":%q,"alias":%q}}`, verb, index, alias)
+}
+
+// addAlias gives the target index the alias that is written through while the
+// ferry lives. No index can have such a name, for its capitals: an index that is
+// deleted under the ferry does not come back by itself (protocol 6).
+func (ix *index) addAlias(ctx context.Context, uuid string) (string, error) {
+	alias := "ESFERRY-" + uuid
+	return alias, ix.ferry.target.SwitchAliases(ctx, []json.RawMessage{aliasAction("add", ix.snapshotRecord().Target, alias)})
+}
+
+// takeAlias takes that alias off; one that is gone already is no error.
+func (ix *index) takeAlias(ctx context.Context) error {
+	rec := ix.snapshotRecord()
+	if rec.Alias == "" {
+		return nil
+	}
+	there, err := ix.ferry.target.Aliases(ctx, rec.Target)
+	if cluster.NotFound(err) || err == nil && there[rec.Target][rec.Alias] == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return ix.ferry.target.SwitchAliases(ctx, []json.RawMessage{aliasAction("remove", rec.Target, rec.Alias)})
+}
+
+func aliasAction(verb, index, alias string) json.RawMessage {
 	return fmt.Appendf(nil, `{%q:{"index":%q,"alias":%q}}`, verb, index, alias)
 }

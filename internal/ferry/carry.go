@@ -274,8 +274,12 @@ func (ix *index) bind(ctx context.Context) error {
 	if !found || there.UUID == "" || restored(rec) && len(positions) != len(rec.Marks) {
 		return fmt.Errorf("the target index %s is not the one that was made for it", rec.Target)
 	}
+	alias, err := ix.addAlias(ctx, there.UUID)
+	if err != nil {
+		return err
+	}
 	return ix.enter(ctx, Recorded, func(r *IndexRecord) {
-		r.TargetUUID, r.TargetHistory = there.UUID, histories(positions)
+		r.TargetUUID, r.TargetHistory, r.Alias = there.UUID, histories(positions), alias
 		if !restored(*r) {
 			return
 		}

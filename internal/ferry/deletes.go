@@ -309,6 +309,11 @@ func (s *sides) settle(ctx context.Context) error {
 
 // compare counts both sides, as of a refresh now, and keeps the result.
 func (ix *index) compare(ctx context.Context) (Counts, error) {
+	// A target that was made anew or restored over since the round may count
+	// the same and hold something else.
+	if err := ix.checkTarget(ctx); err != nil {
+		return Counts{}, err
+	}
 	before, err := ix.activity(ctx)
 	if err != nil {
 		return Counts{}, err

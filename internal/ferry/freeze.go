@@ -105,7 +105,10 @@ func (c *cutover) verify(ctx context.Context, ix *index) error {
 
 func (c *cutover) putBack(ctx context.Context, ix *index) error {
 	rec := ix.snapshotRecord()
-	return c.ferry.target.PutSettings(ctx, rec.Target, rec.PutBack)
+	if err := c.ferry.target.PutSettings(ctx, rec.Target, rec.PutBack); err != nil {
+		return err
+	}
+	return ix.takeAlias(ctx)
 }
 
 // abort lifts the freeze after a failure, whatever has become of the context,

@@ -259,9 +259,14 @@ func (f *Ferry) pages(o stream.Options) stream.Options {
 }
 
 func (ix *index) writer() *sink.Writer {
+	return sink.NewWriter(ix.ferry.source, ix.ferry.target, ix.writing())
+}
+
+// writing says how this index is written.
+func (ix *index) writing() sink.Options {
 	f, rec := ix.ferry, ix.snapshotRecord()
-	return sink.NewWriter(f.source, f.target, sink.Options{
+	return sink.Options{
 		Contents:    stream.NewFetcher(f.target, rec.Target, f.contents, f.pages(stream.Options{Types: rec.Types})),
-		SourceIndex: rec.Index, Index: rec.Target, Type: rec.Type, MaxBytes: int(f.options.Stream.BulkBytes), Reject: f.options.Reject,
-	})
+		SourceIndex: rec.Index, Index: rec.Target, Alias: rec.Alias, Type: rec.Type, MaxBytes: int(f.options.Stream.BulkBytes), Reject: f.options.Reject,
+	}
 }

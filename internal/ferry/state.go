@@ -84,6 +84,8 @@ type Counts struct {
 type Binding struct {
 	SourceUUID string `json:"source_uuid"`
 	TargetUUID string `json:"target_uuid"`
+	// Alias of the target index that is written through; taken off at the end.
+	Alias string `json:"alias,omitempty"`
 	// TargetHistory is the history_uuid of each of the target's shards.
 	TargetHistory []string `json:"target_history"`
 	// Reconciled: the binding broke once, so that source and target share no

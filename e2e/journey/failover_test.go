@@ -1,0 +1,113 @@
+package journey_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"esferry/internal/lab"
+	"esferry/internal/retry"
+)
+
+// TestFailover kills a node of the source that holds primaries, in the middle
+// of rounds and under a live writer; its replicas are promoted. With segment
+// replication a replica's searches lag behind, and the promoted one has to
+// catch up first.
+func TestFailover(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		source, target lab.Engine
+		settings       string
+	}{
+		{"6.8", lab.ES68, lab.ES710, `{"index.number_of_replicas":1}`},
+		{"segment replication", lab.OS38, lab.OS38, `{"index.number_of_replicas":1}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			source := lab.Spec{Engine: c.source, Nodes: 3}
+			if c.source == lab.OS38 {
+				source.Settings = map[string]string{"cluster.indices.replication.strategy": "SEGMENT"}
+			}
+			p := newPair(t, source, lab.Spec{Engine: c.target})
+			p.load(t, library(t, 1500), logs("logs-a", 1500), logs("streamed-logs", 1000))
+			names := []string{"code", "logs-a", "streamed-logs"}
+			for _, name := range names {
+				call(t, "PUT", p.source.URL()+"/"+name+"/_settings", c.settings)
+			}
+			call(t, "GET", p.source.URL()+"/_cluster/health?wait_for_status=green&timeout=60s", "")
+			p.sourceURL = "[" + strings.Join(p.source.URLs(), ", ") + "]"
+			yaml := p.config(t, "failover", `code, "logs-*", "streamed-*"`, "stream: {page: {docs: 50}}\nmax_delete: 90%\n")
+			stop := p.writing(t, 200, names...)
+			esferry(t, "run", "--json", "-c", yaml).want(t, 0)
+			follow := started(t, "sync", "--follow", "--interval", "10ms", "--json", "-c", yaml)
+			follow.await(t, `"round_ended"`)
+			follow.await(t, `"round_ended"`)
+			killed := p.killPrimaries(t)
+			before := p.terms(t, "streamed-logs")
+			p.promoted(t, killed)
+			for range 4 {
+				if _, ok := follow.next(); !ok {
+					break
+				}
+			}
+			t.Logf("node %d killed; terms %v, then %v; writer %s", killed, before, p.terms(t, "streamed-logs"), stop())
+			follow.kill(t)
+			esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
+			esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
+			p.mustBeEqual(t, names...)
+		})
+	}
+}
+
+// killPrimaries kills a node other than the first that holds a primary, and
+// gives its number.
+func (p *pair) killPrimaries(t *testing.T) int {
+	t.Helper()
+	var copies []struct{ Prirep, Node string }
+	decode(t, call(t, "GET", p.source.URL()+"/_cat/shards/code,logs-a,streamed-logs?format=json&h=prirep,node", ""), &copies)
+	for i := len(p.source.URLs()) - 1; i > 0; i-- {
+		for _, c := range copies {
+			if c.Prirep == "p" && c.Node == fmt.Sprintf("node-%d", i+1) {
+				p.source.KillNode(i)
+				return i
+			}
+		}
+	}
+	t.Fatalf("no node but the first holds a primary: %+v", copies)
+	return 0
+}
+
+// promoted waits until every primary is started on a node that lives.
+func (p *pair) promoted(t *testing.T, killed int) {
+	t.Helper()
+	err := retry.Poll(t.Context(), "the replicas to be promoted", 200*time.Millisecond, func(context.Context) (bool, error) {
+		status, answer := ask(t, "GET", p.source.URL()+"/_cat/shards/code,logs-a,streamed-logs?format=json&h=prirep,state,node", "")
+		var copies []struct{ Prirep, State, Node string }
+		if status != 200 || json.Unmarshal([]byte(answer), &copies) != nil {
+			return false, nil
+		}
+		waits := slices.ContainsFunc(copies, func(c struct{ Prirep, State, Node string }) bool {
+			return c.Prirep == "p" && (c.State != "STARTED" || c.Node == fmt.Sprintf("node-%d", killed+1))
+		})
+		return !waits, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p *pair) terms(t *testing.T, index string) map[string]int64 {
+	t.Helper()
+	var state struct {
+		Metadata struct {
+			Indices map[string]struct {
+				Terms map[string]int64 `json:"primary_terms"`
+			}
+		}
+	}
+	decode(t, call(t, "GET", p.source.URL()+"/_cluster/state/metadata/"+index, ""), &state)
+	return state.Metadata.Indices[index].Terms
+}

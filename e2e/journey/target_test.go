@@ -1,0 +1,164 @@
+package journey_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"esferry/internal/corpus"
+	"esferry/internal/lab"
+	"esferry/internal/lab/faults"
+)
+
+// TestTargetGone deletes the target index while it is being written. The run
+// ends and names it, no index comes back by itself with guessed mappings, and
+// after a reset all is carried anew.
+func TestTargetGone(t *testing.T) {
+	for _, c := range []struct{ source, target lab.Engine }{{lab.ES717, lab.ES819}, {lab.ES56, lab.ES68}} {
+		t.Run(string(c.target), func(t *testing.T) {
+			p := newPair(t, lab.Spec{Engine: c.source}, lab.Spec{Engine: c.target})
+			p.load(t, logs("streamed-logs", 3000))
+			_, target := p.proxied(t)
+			yaml := p.config(t, "gone", "streamed-logs", "stream: {page: {docs: 50}}\n")
+			target.Use(faults.Rule{Kinds: []faults.Kind{faults.Bulk}, Fault: faults.Delay, For: 100 * time.Millisecond})
+			run := started(t, "run", "--json", "-c", yaml)
+			run.await(t, `"progress"`, `"streamed-logs"`, `"bytes"`)
+			call(t, "DELETE", p.target.URL()+"/streamed-logs", "")
+			if code := run.end(t); code == 0 || !strings.Contains(run.stderr.String(), "streamed-logs") {
+				t.Errorf("got exit code %d, want a refusal that names the index:\n%s", code, tail(run.stderr.String()))
+			}
+			if status, answer := ask(t, "GET", p.target.URL()+"/streamed-logs", ""); status != 404 {
+				t.Errorf("the index came back: status %d, %s", status, tail(answer))
+			}
+			target.Use()
+			o := esferry(t, "sync", "-c", yaml)
+			if o.code == 0 || !strings.Contains(o.stderr, "gone") || !strings.Contains(o.stderr, "reset") {
+				t.Errorf("got exit code %d, want a refusal with the next step:\n%s", o.code, o.stderr)
+			}
+			esferry(t, "checkpoint", "reset", "streamed-logs", "--yes", "-c", yaml).want(t, 0)
+			esferry(t, "run", "-c", yaml).want(t, 0)
+			p.mustBeEqual(t, "streamed-logs")
+		})
+	}
+}
+
+// TestBrokenBindings changes indices behind esferry's back. What a comparison
+// of all documents can mend is mended by the next sync, and said; a target that
+// was made anew is somebody else's, and is refused.
+func TestBrokenBindings(t *testing.T) {
+	p := newPair(t, lab.Spec{Engine: lab.ES717}, lab.Spec{Engine: lab.ES819})
+	p.load(t, logs("logs-a", 1500), logs("streamed-logs", 800))
+	names := []string{"logs-a", "streamed-logs"}
+	yaml := p.config(t, "broken", `"logs-*", "streamed-*"`, "max_delete: 95%\n")
+	esferry(t, "run", "-c", yaml).want(t, 0)
+	for i, side := range []struct {
+		name  string
+		at    *lab.Cluster
+		where string
+	}{{"target", p.target, p.to.Dir}, {"source", p.source, p.from.Dir}} {
+		repository := side.at.URL() + "/_snapshot/own"
+		call(t, "PUT", repository, fmt.Sprintf(`{"type":"fs","settings":{"location":%q}}`, filepath.Join(side.where, "own")))
+		call(t, "PUT", repository+"/before?wait_for_completion=true", `{"indices":"logs-a,streamed-logs","include_global_state":false}`)
+		for _, index := range names {
+			p.change(t, index, 10*i)
+		}
+		esferry(t, "sync", "-c", yaml).want(t, 0)
+		call(t, "POST", side.at.URL()+"/logs-a,streamed-logs/_close", "")
+		call(t, "POST", repository+"/before/_restore?wait_for_completion=true", `{"indices":"logs-a,streamed-logs","include_global_state":false}`)
+		o := esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
+		if !strings.Contains(o.stdout, "history") || !strings.Contains(o.stdout, "every document is compared") {
+			t.Errorf("%s restored over: the comparison is not told of:\n%s", side.name, tail(o.stdout))
+		}
+		t.Logf("%s restored over", side.name)
+		p.mustBeEqual(t, names...)
+		p.change(t, "logs-a", 10*i+1)
+		if o = esferry(t, "sync", "--json", "-c", yaml).want(t, 0); strings.Contains(o.stdout, "every document is compared") {
+			t.Errorf("%s restored over: it is compared a second time:\n%s", side.name, tail(o.stdout))
+		}
+		p.mustBeEqual(t, names...)
+	}
+	call(t, "DELETE", p.source.URL()+"/logs-a", "")
+	p.load(t, logs("logs-a", 700))
+	p.change(t, "logs-a", 31)
+	esferry(t, "sync", "-c", yaml).want(t, 0)
+	t.Log("source made anew")
+	p.mustBeEqual(t, names...)
+
+	call(t, "DELETE", p.target.URL()+"/logs-a", "")
+	call(t, "PUT", p.target.URL()+"/logs-a/_doc/foreign?refresh=true", `{"mine":true}`)
+	o := esferry(t, "sync", "-c", yaml)
+	if o.code == 0 || !strings.Contains(o.stderr, "uuid") {
+		t.Errorf("target made anew: got exit code %d, want a refusal with both uuids:\n%s", o.code, o.stderr)
+	}
+	if answer := call(t, "GET", p.target.URL()+"/logs-a/_count", ""); !strings.Contains(answer, `"count":1`) {
+		t.Errorf("somebody else's index was touched: %s", answer)
+	}
+}
+
+// TestPipelinesOfTheTarget: templates of the target give every new index a
+// default and a final pipeline, which must not touch what is carried.
+func TestPipelinesOfTheTarget(t *testing.T) {
+	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
+	p.load(t, logs("logs-a", 800), logs("streamed-logs", 800))
+	for _, name := range []string{"first", "last"} {
+		call(t, "PUT", p.target.URL()+"/_ingest/pipeline/"+name, fmt.Sprintf(`{"processors":[{"set":{"field":"%s_was_here","value":true}}]}`, name))
+	}
+	call(t, "PUT", p.target.URL()+"/_template/all", `{"index_patterns":["*"],"settings":{"index.default_pipeline":"first","index.final_pipeline":"last"}}`)
+	yaml := p.config(t, "pipelines", `"logs-*", "streamed-*"`, "")
+	stop := p.writing(t, 100, "logs-a", "streamed-logs")
+	esferry(t, "run", "--cutover", "-c", yaml).want(t, 0)
+	stop()
+	p.mustBeEqual(t, "logs-a", "streamed-logs")
+	// What is written after the switch meets the pipelines that were there.
+	call(t, "PUT", p.target.URL()+"/fresh/_doc/1?refresh=true", `{}`)
+	if got := call(t, "GET", p.target.URL()+"/fresh/_doc/1", ""); !strings.Contains(got, "last_was_here") {
+		t.Errorf("the pipelines do nothing, so that the test shows nothing: %s", got)
+	}
+}
+
+// TestFamiliesAndPoison carries an index of several types with parents, and
+// documents that only the old engine takes: an id that is too long fails a
+// whole bulk there, and must be found and be the only one that stays behind.
+func TestFamiliesAndPoison(t *testing.T) {
+	p := newPair(t, lab.Spec{Engine: lab.ES24}, lab.Spec{Engine: lab.ES56})
+	e, err := corpus.Open(t.Context(), p.source.URL(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"family", "streamed-family"} {
+		if err := e.CreateTypes(t.Context(), name, 2, corpus.FamilyMappings); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Load(t.Context(), name, corpus.Family(200)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	yaml := p.config(t, "families", `family, "streamed-*"`, "stream: {on_reject: dead_letter}\nmax_delete: 90%\n")
+	stop := p.hostile(t, 60, "family", "streamed-family")
+	esferry(t, "run", "--json", "-c", yaml).want(t, 0)
+	esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
+	t.Logf("writer %s", stop())
+	esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
+	p.mustBeEqual(t, "family", "streamed-family")
+
+	long := strings.Repeat("x", 600)
+	call(t, "PUT", p.source.URL()+"/streamed-family/parent/"+long, `{"name":"long"}`)
+	for i := range 20 {
+		call(t, "PUT", fmt.Sprintf("%s/streamed-family/parent/beside-%d", p.source.URL(), i), `{"name":"beside"}`)
+	}
+	esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
+	call(t, "POST", p.target.URL()+"/streamed-family/_refresh", "")
+	for i := range 20 {
+		call(t, "GET", fmt.Sprintf("%s/streamed-family/parent/beside-%d", p.target.URL(), i), "")
+	}
+	letters := strings.Split(strings.TrimSpace(read(t, filepath.Join(p.dir, "families.db.deadletters.ndjson"))), "\n")
+	for _, line := range letters {
+		var letter struct{ ID, Reason string }
+		if err := json.Unmarshal([]byte(line), &letter); err != nil || letter.ID != long || !strings.Contains(letter.Reason, "too long") {
+			t.Errorf("got dead letter %s (%v), want the one with the long id", tail(line), err)
+		}
+	}
+}
