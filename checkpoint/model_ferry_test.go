@@ -18,6 +18,8 @@ type faults struct {
 	ackOnDispatch bool
 	// baselineSettled: a restored baseline counts as settled.
 	baselineSettled bool
+	// settlesAtOnce: S follows a global checkpoint whose term was read before it.
+	settlesAtOnce bool
 	// keepW: a new term does not go back to S.
 	keepW bool
 }
@@ -35,6 +37,7 @@ type ferryModel struct {
 	// The round under way; nothing of it survives a crash.
 	round   *checkpoint.Round
 	tracker *checkpoint.Tracker
+	settler *checkpoint.Settler
 	began   shard.Position
 	todo    []shard.Window
 	scanned map[shard.Window][]operation
@@ -102,6 +105,7 @@ func (f *ferryModel) begin() error {
 		return err
 	}
 	f.round, f.began, f.tracker = &r, p, checkpoint.NewTracker(r.Window.From)
+	f.settler = checkpoint.NewSettler(r.Mark.Term)
 	f.todo, f.scanned = nil, map[shard.Window][]operation{}
 	for at := r.Window.From; at < r.Window.To; {
 		w := shard.Window{Shard: r.Window.Shard, From: at, To: at + 1 + int64(f.choose("cut", int(r.Window.To-at)))}
@@ -162,9 +166,13 @@ func (f *ferryModel) put(o operation, rewrite bool) {
 	}
 }
 
-// commit stores how far the round is, and ends it when all of it landed.
+// commit stores how far the round is, and ends it when all of it landed. The
+// term is read before the rest: something may happen in between.
 func (f *ferryModel) commit() error {
+	term := f.engine.term
+	f.moves(1)
 	now := f.engine.position()
+	now.Term = term
 	if f.faults.positionOfBegin {
 		now = f.began
 		now.Term = f.engine.term
@@ -177,6 +185,12 @@ func (f *ferryModel) commit() error {
 	if err != nil {
 		return err
 	}
+	settled := f.settler.Observe(w.W, now)
+	if f.faults.settlesAtOnce && now.Global >= now.Max {
+		settled = w.W
+	}
+	w = w.Settle(settled)
+	f.round.Mark = f.round.Mark.Settle(settled)
 	if f.faults.alwaysSettled {
 		w.S = w.W
 	}

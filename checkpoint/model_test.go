@@ -89,6 +89,7 @@ func TestModelFindsPlantedBugs(t *testing.T) {
 	f("S follows W at once", false, faults{alwaysSettled: true})
 	f("M is not read after the scans", false, faults{positionOfBegin: true})
 	f("a window counts before it is written", false, faults{ackOnDispatch: true})
+	f("S follows a checkpoint of another primary", false, faults{settlesAtOnce: true})
 	f("a new term does not go back to S", false, faults{keepW: true})
 	f("a restored baseline counts as settled", true, faults{baselineSettled: true})
 }

@@ -32,6 +32,7 @@ type round struct {
 	index    *index
 	shards   []checkpoint.Round
 	trackers []*checkpoint.Tracker
+	settlers []*checkpoint.Settler
 	base     sink.Result
 }
 
@@ -122,6 +123,7 @@ func (ix *index) begin(ctx context.Context) (*round, []shard.Position, error) {
 	}
 	for _, s := range r.shards {
 		r.trackers = append(r.trackers, checkpoint.NewTracker(s.Window.From))
+		r.settlers = append(r.settlers, checkpoint.NewSettler(s.Mark.Term))
 	}
 	return r, positions, nil
 }
@@ -200,6 +202,10 @@ func (r *round) commit(ctx context.Context, written sink.Result) error {
 	for i, s := range r.shards {
 		if marks[i], err = s.Mark.Advance(r.trackers[i].Mark(), now[i]); err != nil {
 			return err
+		}
+		if settled := r.settlers[i].Observe(marks[i].W, now[i]); !r.index.strict {
+			marks[i] = marks[i].Settle(settled)
+			r.shards[i].Mark = r.shards[i].Mark.Settle(settled)
 		}
 		lag += now[i].Max - marks[i].W
 	}
