@@ -14,15 +14,18 @@ type engine struct {
 	term   int8
 	// highest number given out; global is what the primary knows of G.
 	highest, global int8
-	// writes, anews and failovers are how many may still happen.
-	writes, anews, failovers int8
+	// kept is what the last commit of both copies holds, up to committed.
+	kept      shelf
+	committed int8
+	// how many of each may still happen.
+	writes, anews, failovers, losses int8
 	// used is how many documents were ever written: the next new one is the
 	// next in order, since their names mean nothing.
 	used int8
 }
 
 func newEngine(b bounds) engine {
-	return engine{term: 1, highest: -1, global: -1, writes: b.writes, anews: b.anews, failovers: b.failovers}
+	return engine{term: 1, highest: -1, global: -1, committed: -1, writes: b.writes, anews: b.anews, failovers: b.failovers, losses: b.losses}
 }
 
 // write applies an update, a create, a delete or a document made anew on the
@@ -86,6 +89,18 @@ func (e *engine) failover(known int8) {
 	e.failovers--
 }
 
+// flush commits both copies, which are equal.
+func (e *engine) flush() { e.kept, e.committed = e.primary, e.highest }
+
+// loss kills both copies at once, and with them all that is in no commit: where
+// checkpoints move before fsync, G was above it.
+func (e *engine) loss() {
+	e.primary, e.replica, e.flight = e.kept, e.kept, [flights]op{}
+	e.highest, e.global = e.committed, e.committed
+	e.term++
+	e.losses--
+}
+
 // answers gives the copy that answers a get in real time: Elasticsearch asks the
 // primary or the replica.
 func (e *engine) answers(asked int8) *shelf {
@@ -101,15 +116,24 @@ func (e *engine) settle() {
 		e.replicate(0)
 	}
 	e.global = e.highest
-	e.writes, e.anews, e.failovers = 0, 0, 0
+	e.flush()
+	e.writes, e.anews, e.failovers, e.losses = 0, 0, 0, 0
 }
 
 // position is what a request for the term, answered when it was as given, and
 // one for the shard's statistics, answered now, say together.
-func (e *engine) position(term int8) shard.Position {
+func (w *world) position(e *engine, term int8) shard.Position {
 	return shard.Position{
-		Shard: shard.ID{Index: "i"}, Term: int64(term), Global: int64(e.global), Max: int64(e.highest), Committed: -1, History: "h",
+		Shard: shard.ID{Index: "i"}, Term: int64(term), Global: int64(w.safe(e, w.remedies.committedRounds)), Max: int64(e.highest), Committed: int64(e.committed), History: "h",
 	}
+}
+
+// safe is the number up to which the ferry takes operations for durable.
+func (w *world) safe(e *engine, committed bool) int8 {
+	if w.bounds.losses > 0 && committed {
+		return min(e.global, e.committed)
+	}
+	return e.global
 }
 
 // without gives what a snapshot holds that the primary was asked for before it

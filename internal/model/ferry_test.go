@@ -11,7 +11,7 @@ import (
 // start begins the baseline: by stream with an empty target, or by recording
 // W0 before a snapshot.
 func (w *world) start(s *state, term int8) {
-	p := s.engine.position(term)
+	p := w.position(&s.engine, term)
 	if w.bounds.snapshot {
 		s.stored, s.stage = pack(checkpoint.BeforeSnapshot(p)), recorded
 	} else {
@@ -41,14 +41,14 @@ func (w *world) restore(s *state, without int8) {
 
 // begin opens a round with one window, or two that meet at cut.
 func (w *world) begin(s *state, k int, term, cut int8) error {
-	from, p := s.stored.watermark(), s.engine.position(term)
+	from, p := s.stored.watermark(), w.position(&s.engine, term)
 	if s.workers[k].phase == holding {
 		from = s.workers[k].round.mark.watermark()
 	}
 	if w.faults.keepW {
 		from.Term = p.Term
 	}
-	r, err := from.Begin(p, false)
+	r, err := from.Begin(p, w.bounds.losses > 0)
 	if errors.Is(err, checkpoint.ErrBehind) {
 		s.workers[k].seen = s.engine.term
 		return nil
@@ -167,7 +167,7 @@ func (w *world) commit(s *state, k int, term int8) error {
 	if err != nil {
 		return err
 	}
-	now := s.engine.position(term)
+	now := w.position(&s.engine, term)
 	if w.faults.positionOfBegin {
 		now.Max = int64(r.began)
 	}
@@ -230,19 +230,20 @@ func (s *state) takeover() {
 }
 
 // reset makes the index anew on the target and carries it from its beginning.
-func (s *state) reset() {
+func (w *world) reset(s *state) {
 	for d := range s.target {
 		s.put(d, 0)
 	}
-	s.stored = pack(checkpoint.Start(s.engine.position(s.engine.term)))
+	s.stored = pack(checkpoint.Start(w.position(&s.engine, s.engine.term)))
 	s.workers[0].seen = s.engine.term
 	s.resets--
 }
 
 // refuse ends a world whose watermark is no longer of its shard, which is right
-// only where a failover hit an unsettled restored baseline.
+// only where a failover hit an unsettled restored baseline, or history was lost.
 func (w *world) refuse(s *state, k int, err error) error {
-	if _, broken := errors.AsType[*checkpoint.BindingError](err); !broken {
+	broken, ok := errors.AsType[*checkpoint.BindingError](err)
+	if !ok {
 		return err
 	}
 	if k == 1 {
@@ -250,7 +251,8 @@ func (w *world) refuse(s *state, k int, err error) error {
 		s.workers[k] = worker{}
 		return nil
 	}
-	if !w.bounds.snapshot || s.stored.watermark().Settled() || s.engine.term == s.stored.term {
+	lost := s.engine.losses < w.bounds.losses && broken.What == "highest sequence number"
+	if !lost && (!w.bounds.snapshot || s.stored.watermark().Settled() || s.engine.term == s.stored.term) {
 		return fmt.Errorf("refused without need: %w", err)
 	}
 	s.stage = refused

@@ -8,6 +8,9 @@ type bounds struct {
 	windows           int
 	takeovers, resets int8
 	snapshot          bool
+	// losses are how often all copies may lose what no commit holds: then the
+	// settled mark is strict (S2.3.4).
+	losses int8
 	// holes: a snapshot may lack an operation whose number is given out.
 	holes bool
 }
@@ -44,6 +47,9 @@ type remedies struct {
 	alwaysRewrite bool
 	// termAfter: before a delete, the term is read after G, not before it.
 	termAfter bool
+	// committed: where settling is strict, only what is in a commit on every
+	// copy counts as durable, for rounds, and before a delete.
+	committedRounds, committedDeletes bool
 	// prompt: what was read is written before gc_deletes is over, or never.
 	prompt bool
 }

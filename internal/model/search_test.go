@@ -170,7 +170,7 @@ func (q *search) story(f *finding) string {
 			fmt.Fprintf(&b, "   [target: %v]", s.target)
 		case x.kind == commits || x.kind == begins || x.kind == starts:
 			fmt.Fprintf(&b, "   [stored: %+v]", s.stored)
-		case x.kind <= failsOver:
+		case x.kind <= losesAll:
 			fmt.Fprintf(&b, "   [primary: %v]", s.engine.primary)
 		}
 	}

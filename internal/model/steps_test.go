@@ -13,6 +13,8 @@ const (
 	replicates
 	hears
 	failsOver
+	flushes
+	losesAll
 	starts
 	restores
 	refreshes
@@ -53,6 +55,10 @@ func (x step) String() string {
 		return "source: the primary hears how far the replica is"
 	case failsOver:
 		return fmt.Sprintf("source: failover; the new primary knows G = %d", x.a)
+	case flushes:
+		return "source: both copies commit"
+	case losesAll:
+		return "source: both copies lose what no commit holds, and start again"
 	case starts:
 		return fmt.Sprintf("worker: record the first watermark, under term %d", x.a)
 	case restores:
@@ -146,6 +152,12 @@ func (w *world) engineSteps(s *state, out []step) []step {
 	for g := int8(-1); e.failovers > 0 && g <= e.global; g++ {
 		out = append(out, step{kind: failsOver, a: g})
 	}
+	if e.losses > 0 {
+		out = append(out, step{kind: losesAll})
+		if e.flying() == 0 && e.committed < e.highest {
+			out = append(out, step{kind: flushes})
+		}
+	}
 	return out
 }
 
@@ -184,7 +196,7 @@ func (w *world) workerSteps(s *state, k int, out []step) []step {
 		if w.remedies.termAfter {
 			first = s.engine.term
 		}
-		for term := first; term <= s.engine.term && s.engine.global >= n.gone.said; term++ {
+		for term := first; term <= s.engine.term && w.safe(&s.engine, w.remedies.committedDeletes) >= n.gone.said; term++ {
 			add(settles, term, 0)
 		}
 	default:
@@ -254,6 +266,10 @@ func (w *world) act(s *state, x step) error {
 		e.global = e.durable()
 	case failsOver:
 		e.failover(x.a)
+	case flushes:
+		e.flush()
+	case losesAll:
+		e.loss()
 	case starts:
 		w.start(s, x.a)
 	case restores:
@@ -261,7 +277,7 @@ func (w *world) act(s *state, x step) error {
 	case takesOver:
 		s.takeover()
 	case resets:
-		s.reset()
+		w.reset(s)
 	default:
 		return w.actWorker(s, x, k)
 	}
