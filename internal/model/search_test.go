@@ -81,6 +81,9 @@ func (q *search) origin() state {
 // run visits every state, or stops at the first finding. More than most states
 // are an error.
 func (q *search) run(most int) (*finding, error) {
+	if b := q.world.bounds; b.docs > documents || b.writes > flights || b.failovers+b.losses > 2 {
+		return nil, fmt.Errorf("%+v: more than an op has bits for", b)
+	}
 	level := []state{q.origin()}
 	q.seen.add(level[0].hash(q.seed))
 	q.parents, q.steps = []uint32{0}, []step{{}}
