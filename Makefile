@@ -27,12 +27,20 @@ demo: ## move live indices between two real clusters and compare both sides (nee
 	$(GO) run $(DEMO)
 
 .PHONY: test
-test: unit e2e ## everything, real engines included: what CI runs
+test: unit search e2e ## everything, real engines included: what CI runs
 
 .PHONY: unit
 unit: ## tests without engines, under a minute
 	$(GO) test -race ./...
 	$(GO) test -count=1 -run Million ./internal/reconcile
+
+.PHONY: search
+search: ## search every history of the protocol's model: half a minute
+	$(GO) test ./internal/model
+
+.PHONY: model
+model: ## search the protocol's model to larger bounds: ten minutes, one core, three GB
+	MODEL=deep $(GO) test -count=1 -timeout 60m -v ./internal/model
 
 .PHONY: e2e
 e2e: ## tests on real engines (needs a JDK and Maven)

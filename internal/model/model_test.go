@@ -1,0 +1,232 @@
+package model_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// size chooses among bounds: 0 under the race detector, 1 ordinarily, 2 with
+// MODEL=deep.
+func size() int {
+	switch {
+	case os.Getenv("MODEL") == "deep":
+		return 2
+	case raced:
+		return 0
+	default:
+		return 1
+	}
+}
+
+// look searches a world and logs what that took.
+func look(t *testing.T, w world) (*search, *finding) {
+	t.Helper()
+	began, q := time.Now(), newSearch(w)
+	found, err := q.run(150_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := 0
+	for _, n := range q.taken {
+		steps += n
+	}
+	t.Logf("%+v: %d states, %d steps, %d comings to rest, %d refusals, %.1fs", w.bounds, q.seen.n, steps, q.rested.n, q.refusals, time.Since(began).Seconds())
+	return q, found
+}
+
+// The protocol as it is meant to be: every history of these worlds keeps every
+// promise. Where a remedy stands, TestOpenFindings says what happens without.
+func TestProtocol(t *testing.T) {
+	term := remedies{termAfter: true}
+	anew := remedies{termAfter: true, alwaysRewrite: true}
+	strict := remedies{termAfter: true, committedRounds: true, committedDeletes: true}
+	all := remedies{termAfter: true, alwaysRewrite: true, prompt: true}
+	type three [3][]bounds
+	cases := []struct {
+		name     string
+		remedies remedies
+		bounds   three
+	}{
+		{"stream", term, three{
+			{{docs: 2, writes: 2, failovers: 1, windows: 2}},
+			{{docs: 2, writes: 3, failovers: 2, windows: 2}, {docs: 2, writes: 4, failovers: 1, windows: 1}},
+			{{docs: 2, writes: 4, failovers: 2, windows: 2}, {docs: 3, writes: 4, failovers: 1, windows: 2}, {docs: 2, writes: 5, failovers: 1, windows: 1}},
+		}},
+		{"snapshot", term, three{
+			{{docs: 2, writes: 2, failovers: 1, windows: 2, snapshot: true, holes: true}},
+			{{docs: 2, writes: 3, failovers: 1, windows: 2, snapshot: true, holes: true}},
+			{{docs: 2, writes: 4, failovers: 1, windows: 2, snapshot: true, holes: true}},
+		}},
+		{"stream, made anew", anew, three{
+			{{docs: 2, writes: 3, anews: 1, failovers: 1, windows: 1}},
+			{{docs: 2, writes: 4, anews: 1, failovers: 1, windows: 1}},
+			{{docs: 2, writes: 5, anews: 1, failovers: 0, windows: 2}, {docs: 1, writes: 6, anews: 2, failovers: 1, windows: 1}},
+		}},
+		{"snapshot, made anew", anew, three{
+			{{docs: 1, writes: 3, anews: 1, windows: 1, snapshot: true, holes: true}},
+			{{docs: 2, writes: 3, anews: 1, failovers: 1, windows: 1, snapshot: true, holes: true}},
+			{{docs: 2, writes: 4, anews: 1, failovers: 1, windows: 1, snapshot: true, holes: true}},
+		}},
+		{"stream, strict", strict, three{
+			{{docs: 2, writes: 3, losses: 1, windows: 1}},
+			{{docs: 2, writes: 3, failovers: 1, losses: 1, windows: 1}},
+			{{docs: 2, writes: 4, failovers: 1, losses: 1, windows: 1}, {docs: 2, writes: 4, losses: 2, windows: 2}},
+		}},
+		{"snapshot, strict", strict, three{
+			{{docs: 1, writes: 3, losses: 1, windows: 1, snapshot: true}},
+			{{docs: 2, writes: 3, losses: 1, windows: 1, snapshot: true}},
+			{{docs: 2, writes: 3, failovers: 1, losses: 1, windows: 1, snapshot: true}},
+		}},
+		{"stream, old worker", term, three{
+			{{docs: 1, writes: 2, windows: 1, takeovers: 1, resets: 1}},
+			{{docs: 2, writes: 2, failovers: 1, windows: 1, takeovers: 1, resets: 1}},
+			{{docs: 2, writes: 3, failovers: 1, windows: 1, takeovers: 1}, {docs: 2, writes: 2, failovers: 1, windows: 2, takeovers: 2, resets: 1}},
+		}},
+		{"snapshot, old worker", term, three{
+			{{docs: 1, writes: 1, failovers: 1, windows: 1, takeovers: 1, snapshot: true}},
+			{{docs: 2, writes: 2, failovers: 1, windows: 1, takeovers: 1, snapshot: true}},
+			{{docs: 2, writes: 3, failovers: 1, windows: 1, takeovers: 1, snapshot: true}},
+		}},
+		{"snapshot, old worker, always rewritten", anew, three{
+			{{docs: 1, writes: 1, failovers: 1, windows: 1, takeovers: 1, snapshot: true}},
+			{{docs: 1, writes: 2, failovers: 1, windows: 1, takeovers: 1, snapshot: true}},
+			{{docs: 2, writes: 2, failovers: 1, windows: 2, takeovers: 1, snapshot: true, holes: true}},
+		}},
+		{"stream, made anew, prompt old worker", all, three{
+			{{docs: 1, writes: 3, anews: 1, failovers: 0, windows: 1, takeovers: 1}},
+			{{docs: 1, writes: 4, anews: 1, failovers: 0, windows: 1, takeovers: 1}},
+			{{docs: 2, writes: 4, anews: 1, failovers: 0, windows: 1, takeovers: 1}, {docs: 1, writes: 4, anews: 1, failovers: 1, windows: 1, takeovers: 1}},
+		}},
+	}
+	var taken [rests + 1]int
+	var ran, drops, refusals int
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			for _, b := range c.bounds[size()] {
+				q, found := look(t, world{bounds: b, remedies: c.remedies})
+				if found != nil {
+					t.Fatalf("a history breaks a promise:%s", q.story(found))
+				}
+				for k, n := range q.taken {
+					taken[k] += n
+				}
+				drops, refusals = drops+q.drops, refusals+q.refusals
+			}
+			ran++
+		})
+	}
+	if ran < len(cases) {
+		return
+	}
+	// A search that never comes somewhere proves nothing about it.
+	for k := writes; k <= rests; k++ {
+		if k != refreshes && taken[k] == 0 {
+			t.Errorf("never taken: %s", step{kind: k})
+		}
+	}
+	if drops == 0 || refusals == 0 {
+		t.Errorf("got %d dropped versions and %d refusals, want some of each", drops, refusals)
+	}
+}
+
+// What the search found in the protocol as the code has it. Each case lacks
+// just the one remedy; when the code has it, the case fails and is to be
+// struck, and the remedy with it.
+func TestOpenFindings(t *testing.T) {
+	cases := []struct {
+		name     string
+		bounds   bounds
+		remedies remedies
+		// want is a part of what is broken.
+		want string
+	}{
+		{
+			"a document made anew with the version that the target holds counts as a replay",
+			bounds{docs: 1, writes: 3, anews: 1, windows: 1},
+			remedies{termAfter: true, prompt: true},
+			"at rest: the source holds A v1 @2 term 1, the target A v1 @0 term 1",
+		},
+		{
+			"a failover between the term and the statistics of one position undoes a delete that counts as settled",
+			bounds{docs: 2, writes: 3, failovers: 1, windows: 1},
+			remedies{alwaysRewrite: true, prompt: true},
+			"S on the primary = 0: the source holds A v1 @0 term 1, the target nothing",
+		},
+		{
+			"strict settling lets S rise over a document whose newer state is in no commit",
+			bounds{docs: 2, writes: 3, losses: 1, windows: 1},
+			remedies{alwaysRewrite: true, termAfter: true, prompt: true, committedDeletes: true},
+			"S on the primary = 0: the source holds A v1 @0 term 1, the target nothing",
+		},
+		{
+			"a delete counts as settled that is in no commit",
+			bounds{docs: 1, writes: 2, losses: 1, windows: 1},
+			remedies{alwaysRewrite: true, termAfter: true, prompt: true, committedRounds: true},
+			"S on the primary = 0: the source holds A v1 @0 term 1, the target nothing",
+		},
+		{
+			"an old worker writes, after gc_deletes, what it read before",
+			bounds{docs: 1, writes: 3, anews: 1, windows: 1, takeovers: 1},
+			remedies{alwaysRewrite: true, termAfter: true},
+			"W on the primary = 2: the source holds A v1 @2 term 1, the target A v1 @0 term 1",
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			q, found := look(t, world{bounds: c.bounds, remedies: c.remedies})
+			if found == nil {
+				t.Fatal("not found any more: strike it here, and its remedy from the rules")
+			}
+			story := q.story(found)
+			if !strings.Contains(story, c.want) {
+				t.Errorf("got another finding, want %q:%s", c.want, story)
+			}
+			t.Log(story)
+		})
+	}
+}
+
+// A search that finds nothing proves nothing: each of these must be found in a
+// world that is sound without it.
+func TestPlantedFaults(t *testing.T) {
+	plain := bounds{docs: 2, writes: 3, failovers: 1, windows: 2}
+	anew := bounds{docs: 2, writes: 4, anews: 1, windows: 1}
+	restored := bounds{docs: 2, writes: 3, failovers: 1, windows: 1, snapshot: true, holes: true}
+	cases := []struct {
+		name   string
+		faults faults
+		bounds bounds
+	}{
+		{"S follows W at once", faults{alwaysSettled: true}, plain},
+		{"M is not read after the scans", faults{positionOfBegin: true}, plain},
+		{"a window counts before it is written", faults{ackOnScan: true}, plain},
+		{"a new term does not go back to S", faults{keepW: true}, plain},
+		{"a restored baseline counts as settled", faults{baselineSettled: true}, restored},
+		{"refresh before G is read", faults{refreshFirst: true}, plain},
+		{"external where external_gte is due", faults{neverRewrite: true}, anew},
+		{"a 409 with a lower version on the source is skipped", faults{skipLower: true}, anew},
+		{"the old worker's commit is accepted", faults{noLease: true}, bounds{docs: 1, writes: 1, windows: 1, takeovers: 1, resets: 1}},
+		{"counts prove equal sets up to S_max", faults{histogramToSMax: true}, restored},
+		{"absent counts as deleted before G has reached it", faults{deleteAtOnce: true}, plain},
+	}
+	sound := map[bounds]bool{}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := world{bounds: c.bounds, remedies: remedies{termAfter: true, alwaysRewrite: true, prompt: true}}
+			if !raced && !sound[c.bounds] {
+				if q, found := look(t, w); found != nil {
+					t.Fatalf("found without a fault:%s", q.story(found))
+				}
+				sound[c.bounds] = true
+			}
+			w.faults = c.faults
+			q, found := look(t, w)
+			if found == nil {
+				t.Fatal("not found")
+			}
+			t.Log(q.story(found))
+		})
+	}
+}
