@@ -33,6 +33,8 @@ type ferryModel struct {
 
 	target map[int]operation
 	stored checkpoint.Watermark
+	// resting: nothing happens to the engine any more.
+	resting bool
 
 	// The round under way; nothing of it survives a crash.
 	round   *checkpoint.Round
@@ -97,7 +99,7 @@ func (f *ferryModel) begin() error {
 	if f.faults.keepW {
 		w.Term = p.Term
 	}
-	r, err := w.Begin(p, false)
+	r, err := w.Begin(p)
 	if errors.Is(err, checkpoint.ErrBehind) {
 		return nil
 	}
@@ -170,7 +172,9 @@ func (f *ferryModel) put(o operation, rewrite bool) {
 // term is read before the rest: something may happen in between.
 func (f *ferryModel) commit() error {
 	term := f.engine.term
-	f.moves(1)
+	if !f.resting {
+		f.moves(1)
+	}
 	now := f.engine.position()
 	now.Term = term
 	if f.faults.positionOfBegin {
@@ -232,6 +236,7 @@ func (f *ferryModel) holds(what string, c *copyOf, mark int64) error {
 func (f *ferryModel) finish() error {
 	f.engine.settle()
 	f.crash()
+	f.resting = true
 	for range 4 {
 		if err := f.begin(); err != nil {
 			return err

@@ -109,13 +109,13 @@ type Round struct {
 }
 
 // Begin decides from the primary's position, read first of all in a round,
-// what the round carries (protocol 1.3). With strict, the settled mark follows
-// the commits instead of the global checkpoint, for engines and durabilities
-// that number operations before they are safe on disk (S2.3.4).
+// what the round carries (protocol 1.3). Of engines and durabilities that number
+// operations before they are safe on disk it must be the fsynced position, as in
+// every other call (S2.3.4).
 //
 // The round's mark is not to be stored: only what Advance makes of it is, since
 // a failover between the reads of p's parts shows at Advance at the earliest.
-func (w Watermark) Begin(p shard.Position, strict bool) (Round, error) {
+func (w Watermark) Begin(p shard.Position) (Round, error) {
 	if err := w.bound(p); err != nil {
 		return Round{}, err
 	}
@@ -128,11 +128,7 @@ func (w Watermark) Begin(p shard.Position, strict bool) (Round, error) {
 		w.W, w.M, w.Term = w.S, -1, p.Term
 		w.RepeatTo = max(w.RepeatTo, p.Max)
 	} else if p.Global >= w.M {
-		settled := w.W
-		if strict {
-			settled = min(w.W, p.Committed)
-		}
-		w.S = max(w.S, settled)
+		w.S = max(w.S, w.W)
 	}
 	if p.Global < w.W {
 		return Round{}, fmt.Errorf("%s: %w: %d, below %d", w.Shard, ErrBehind, p.Global, w.W)

@@ -16,11 +16,6 @@ func at(term, global, highest int64) shard.Position {
 	return shard.Position{Shard: shard.ID{Index: "i"}, Term: term, Global: global, Max: highest, Committed: -1, History: "h"}
 }
 
-func committed(p shard.Position, upTo int64) shard.Position {
-	p.Committed = upTo
-	return p
-}
-
 // mark is a watermark of a stream ferry, under term 1.
 func mark(w, s, m int64) checkpoint.Watermark {
 	start := checkpoint.Start(at(1, -1, -1))
@@ -59,9 +54,9 @@ func TestUnassignedGlobalIsNotSettled(t *testing.T) {
 
 func TestBegin(t *testing.T) {
 	t.Parallel()
-	f := func(what string, w checkpoint.Watermark, p shard.Position, strict bool, want checkpoint.Watermark, from, to int64, repeat bool) {
+	f := func(what string, w checkpoint.Watermark, p shard.Position, want checkpoint.Watermark, from, to int64, repeat bool) {
 		t.Helper()
-		got, err := w.Begin(p, strict)
+		got, err := w.Begin(p)
 		if err != nil {
 			t.Errorf("%s: %v", what, err)
 			return
@@ -71,33 +66,28 @@ func TestBegin(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
 	}
-	f("first round", mark(-1, -1, -1), at(1, 7, 9), false, mark(-1, -1, -1), -1, 7, false)
-	f("empty shard", mark(-1, -1, -1), at(1, -1, -1), false, mark(-1, -1, -1), -1, -1, false)
-	f("G reached M: settles", mark(7, -1, 9), at(1, 9, 12), false, mark(7, 7, 9), 7, 9, false)
-	f("G below M: does not", mark(7, 3, 9), at(1, 8, 12), false, mark(7, 3, 9), 7, 8, false)
-	f("nothing new", mark(7, 7, 7), at(1, 7, 7), false, mark(7, 7, 7), 7, 7, false)
-	f("strict: S follows the commits", mark(7, 3, 9), committed(at(1, 9, 9), 5), true, mark(7, 5, 9), 7, 9, false)
-	f("strict: S never falls", mark(7, 6, 9), committed(at(1, 9, 9), 2), true, mark(7, 6, 9), 7, 9, false)
-	f("strict: S never passes W", mark(7, 3, 9), committed(at(1, 9, 9), 9), true, mark(7, 7, 9), 7, 9, false)
-	f("strict: G below M", mark(7, 3, 9), committed(at(1, 8, 9), 8), true, mark(7, 3, 9), 7, 8, false)
+	f("first round", mark(-1, -1, -1), at(1, 7, 9), mark(-1, -1, -1), -1, 7, false)
+	f("empty shard", mark(-1, -1, -1), at(1, -1, -1), mark(-1, -1, -1), -1, -1, false)
+	f("G reached M: settles", mark(7, -1, 9), at(1, 9, 12), mark(7, 7, 9), 7, 9, false)
+	f("G below M: does not", mark(7, 3, 9), at(1, 8, 12), mark(7, 3, 9), 7, 8, false)
+	f("nothing new", mark(7, 7, 7), at(1, 7, 7), mark(7, 7, 7), 7, 7, false)
 
 	repeated := mark(3, 3, -1)
 	repeated.Term, repeated.RepeatTo = 2, 12
-	f("term changed: again from S", mark(7, 3, 9), at(2, 10, 12), false, repeated, 3, 10, true)
-	f("term changed: G below the old W, not below S", mark(7, 3, 9), at(2, 5, 12), false, repeated, 3, 5, true)
-	f("term changed: strict is no other", mark(7, 3, 9), committed(at(2, 10, 12), 12), true, repeated, 3, 10, true)
+	f("term changed: again from S", mark(7, 3, 9), at(2, 10, 12), repeated, 3, 10, true)
+	f("term changed: G below the old W, not below S", mark(7, 3, 9), at(2, 5, 12), repeated, 3, 5, true)
 
 	settled := restored()
 	settled.S = 10
-	f("baseline settles", restored(), at(1, 14, 20), false, settled, 10, 14, false)
-	f("baseline not yet", restored(), at(1, 13, 20), false, restored(), 10, 13, false)
+	f("baseline settles", restored(), at(1, 14, 20), settled, 10, 14, false)
+	f("baseline not yet", restored(), at(1, 13, 20), restored(), 10, 13, false)
 }
 
 func TestBeginRefuses(t *testing.T) {
 	t.Parallel()
 	f := func(what string, w checkpoint.Watermark, p shard.Position, broken, want string) {
 		t.Helper()
-		_, err := w.Begin(p, false)
+		_, err := w.Begin(p)
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %q", what, err, want)
 			return
@@ -179,7 +169,7 @@ func TestRewrites(t *testing.T) {
 // left of it may carry other content under equal versions (protocol 1.4).
 func TestInterruptedRepeatIsStillARepeat(t *testing.T) {
 	t.Parallel()
-	r, err := mark(20, 5, 25).Begin(at(2, 22, 24), false)
+	r, err := mark(20, 5, 25).Begin(at(2, 22, 24))
 	if err != nil || !r.Repeat {
 		t.Fatalf("begin after a failover: got %+v, %v, want a repeat", r, err)
 	}
@@ -187,7 +177,7 @@ func TestInterruptedRepeatIsStillARepeat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err = half.Begin(at(2, 40, 41), false)
+	r, err = half.Begin(at(2, 40, 41))
 	if err != nil || !r.Repeat || r.Window != window(10, 40) || !r.Rewrites(window(10, 24)) {
 		t.Errorf("resumed: got %+v, %v, want a repeat of (10,40]", r, err)
 	}
@@ -195,7 +185,7 @@ func TestInterruptedRepeatIsStillARepeat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err = whole.Begin(at(2, 50, 50), false); err != nil || r.Repeat {
+	if r, err = whole.Begin(at(2, 50, 50)); err != nil || r.Repeat {
 		t.Errorf("after the repeat: got %+v, %v, want none", r, err)
 	}
 }
@@ -211,7 +201,7 @@ func TestLostWriteDoesNotKeepSDown(t *testing.T) {
 	}
 	quiet := at(2, 8, 8)
 	for range 2 {
-		r, err := w.Begin(quiet, false)
+		r, err := w.Begin(quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +220,7 @@ func TestBaselineWithoutRestoreDoesNotBegin(t *testing.T) {
 	t.Parallel()
 	f := func(what string, w checkpoint.Watermark) {
 		t.Helper()
-		if r, err := w.Begin(at(1, 20, 20), false); err == nil {
+		if r, err := w.Begin(at(1, 20, 20)); err == nil {
 			t.Errorf("%s: got %+v, want an error", what, r)
 		}
 	}

@@ -160,9 +160,13 @@ func (w *Writer) Delete(ctx context.Context, gone []Gone) (int64, error) {
 	for len(gone) > 0 {
 		// Deletes are small: this stays far below any bound on a body.
 		n := min(len(gone), 2000)
+		left := gone[:n]
 		err := retry.Do(ctx, w.options.Patience, func(ctx context.Context) error {
-			count, err := w.deleteOnce(ctx, gone[:n])
+			count, busy, err := w.deleteOnce(ctx, left)
 			removed += count
+			if err == nil && len(busy) > 0 {
+				left, err = busy, &busyError{index: w.options.Index, items: len(busy)}
+			}
 			return err
 		})
 		if err != nil {
@@ -173,7 +177,9 @@ func (w *Writer) Delete(ctx context.Context, gone []Gone) (int64, error) {
 	return removed, nil
 }
 
-func (w *Writer) deleteOnce(ctx context.Context, gone []Gone) (int64, error) {
+// deleteOnce sends deletes once, and gives those that the target had no room
+// for.
+func (w *Writer) deleteOnce(ctx context.Context, gone []Gone) (removed int64, busy []Gone, err error) {
 	b := w.bodies.get()
 	defer w.bodies.put(b)
 	for _, g := range gone {
@@ -181,25 +187,20 @@ func (w *Writer) deleteOnce(ctx context.Context, gone []Gone) (int64, error) {
 	}
 	items, err := w.target.Bulk(ctx, w.destination(), w.options.Type, b.bytes(), len(gone))
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	var removed int64
-	busy := 0
 	for i, item := range items {
 		switch {
 		case item.Status >= 200 && item.Status < 300:
 			removed++
 		case item.Status == http.StatusNotFound || item.Status == http.StatusConflict:
 		case item.Status == http.StatusTooManyRequests || item.Status >= 500:
-			busy++
+			busy = append(busy, gone[i])
 		default:
-			return removed, w.refused(batch.Doc{ID: []byte(gone[i].Key.ID)}, item)
+			return removed, nil, w.refused(batch.Doc{ID: []byte(gone[i].Key.ID)}, item)
 		}
 	}
-	if busy > 0 {
-		return removed, &busyError{index: w.options.Index, items: busy}
-	}
-	return removed, nil
+	return removed, busy, nil
 }
 
 func ignoreBusy(err error) error {

@@ -120,6 +120,11 @@ func (e *engine) index(h header, source string) cluster.Item {
 }
 
 func (e *engine) remove(h header) cluster.Item {
+	if e.verdict != nil {
+		if v := e.verdict(h.ID); v != nil {
+			return *v
+		}
+	}
 	key := h.ID + "|" + h.Routing
 	old, there := e.docs[key]
 	if !there || old.deleted {
@@ -347,6 +352,24 @@ func TestDeleteIsConditional(t *testing.T) {
 	n, err := w.Delete(t.Context(), []sink.Gone{{Key: cluster.Key{ID: `"a"`}, Found: found}, {Key: cluster.Key{ID: `"changed"`}, Found: found}, {Key: cluster.Key{ID: `"absent"`}, Found: found}})
 	if err != nil || n != 1 || target.docs["changed|"].deleted || !target.docs["a|"].deleted {
 		t.Errorf("got %d, %v and %+v, want only the unchanged document deleted", n, err, target.docs)
+	}
+}
+
+func TestOnlyBusyDeletesAreSentAgain(t *testing.T) {
+	target := newEngine(t)
+	target.docs = map[string]stored{"a|": {version: 1, seqNo: 1}, "b|": {version: 1, seqNo: 1}}
+	sent := map[string]int{}
+	target.verdict = func(id string) *cluster.Item {
+		if sent[id]++; id == "b" && sent[id] < 3 {
+			return &cluster.Item{Status: 429, Error: &cluster.ItemProblem{}}
+		}
+		return nil
+	}
+	found := cluster.Found{Found: true, Version: 1, SeqNo: 1, Term: 1}
+	w := sink.NewWriter(newEngine(t), target, sink.Options{Index: "i"})
+	n, err := w.Delete(t.Context(), []sink.Gone{{Key: cluster.Key{ID: `"a"`}, Found: found}, {Key: cluster.Key{ID: `"b"`}, Found: found}})
+	if err != nil || n != 2 || sent["a"] != 1 || sent["b"] != 3 {
+		t.Errorf("got %d deleted, %v, sent %v, want two, and only the busy one again", n, err, sent)
 	}
 }
 

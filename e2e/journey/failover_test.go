@@ -57,6 +57,10 @@ func TestFailover(t *testing.T) {
 			follow.kill(t)
 			esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
 			esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
+			for _, name := range names {
+				// A replica may answer with what it had a while ago.
+				call(t, "PUT", p.source.URL()+"/"+name+"/_settings", `{"index.number_of_replicas":0}`)
+			}
 			p.mustBeEqual(t, names...)
 		})
 	}

@@ -149,11 +149,12 @@ func TestFamiliesAndPoison(t *testing.T) {
 	for i := range 20 {
 		call(t, "PUT", fmt.Sprintf("%s/streamed-family/parent/beside-%d", p.source.URL(), i), `{"name":"beside"}`)
 	}
-	esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
+	esferry(t, "sync", "--json", "-c", yaml).want(t, 4)
 	call(t, "POST", p.target.URL()+"/streamed-family/_refresh", "")
 	for i := range 20 {
 		call(t, "GET", fmt.Sprintf("%s/streamed-family/parent/beside-%d", p.target.URL(), i), "")
 	}
+	esferry(t, "deadletter", "retry", "-c", yaml).want(t, 4)
 	letters := strings.Split(strings.TrimSpace(read(t, filepath.Join(p.dir, "families.db.deadletters.ndjson"))), "\n")
 	for _, line := range letters {
 		var letter struct{ ID, Reason string }
@@ -161,4 +162,14 @@ func TestFamiliesAndPoison(t *testing.T) {
 			t.Errorf("got dead letter %s (%v), want the one with the long id", tail(line), err)
 		}
 	}
+	if len(letters) != 1 {
+		t.Errorf("got %d dead letters, want one", len(letters))
+	}
+	// What is gone on the source needs no letter any more.
+	call(t, "DELETE", p.source.URL()+"/streamed-family/parent/"+long, "")
+	if o := esferry(t, "deadletter", "retry", "-c", yaml).want(t, 0); !strings.Contains(o.stdout, "no document is rejected") {
+		t.Errorf("got %s", o.stdout)
+	}
+	esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
+	p.mustBeEqual(t, "streamed-family")
 }

@@ -174,6 +174,10 @@ func (c *Cluster) countOnce(ctx context.Context, index, preference string, shard
 		Shards          shardsHeader `json:"_shards"`
 	}
 	r := request{op: "count the documents", index: index, method: "GET", path: path(index, "_count"), params: params()}
+	if preference == "" && c.identity.Product == OpenSearch {
+		// Under segment replication a replica counts what it had a while ago.
+		preference = "_primary"
+	}
 	if preference != "" {
 		r.params.Set("preference", preference)
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
+	"strconv"
+	"strings"
 
 	"esferry/internal/cluster"
 	"esferry/internal/metadata"
@@ -74,29 +76,79 @@ func action(verb, index, alias string) json.RawMessage {
 	return fmt.Appendf(nil, `{%q:{"index":%q,"alias":%q}}`, verb, index, alias)
 }
 
-// addAlias gives the target index the alias that is written through while the
-// ferry lives. No index can have such a name, for its capitals: an index that is
-// deleted under the ferry does not come back by itself (protocol 6).
-func (ix *index) addAlias(ctx context.Context, uuid string) (string, error) {
-	alias := "ESFERRY-" + uuid
-	return alias, ix.ferry.target.SwitchAliases(ctx, []json.RawMessage{aliasAction("add", ix.snapshotRecord().Target, alias)})
-}
-
-// takeAlias takes that alias off; one that is gone already is no error.
-func (ix *index) takeAlias(ctx context.Context) error {
+// fence gives the target index an alias of this process's own, which all it
+// writes goes through, and takes those of earlier processes off: what one of
+// them still has on its way fails from then on, instead of coming late over
+// something newer. No index can have such a name, for its capitals: an index
+// that is deleted under the ferry does not come back by itself (protocol 6). It
+// belongs before the first write of a process.
+func (ix *index) fence(ctx context.Context) error {
+	ix.fencing.Lock()
+	defer ix.fencing.Unlock()
+	if ix.alias != "" {
+		return nil
+	}
 	rec := ix.snapshotRecord()
-	if rec.Alias == "" {
-		return nil
-	}
-	there, err := ix.ferry.target.Aliases(ctx, rec.Target)
-	if cluster.NotFound(err) || err == nil && there[rec.Target][rec.Alias] == nil {
-		return nil
-	}
+	alias := writeAlias(rec.TargetUUID) + "-" + strconv.FormatUint(ix.ferry.lease.Epoch, 10)
+	actions := []json.RawMessage{aliasAction("add", rec.Target, alias)}
+	older, err := ix.writeAliases(ctx)
 	if err != nil {
 		return err
 	}
-	return ix.ferry.target.SwitchAliases(ctx, []json.RawMessage{aliasAction("remove", rec.Target, rec.Alias)})
+	for _, old := range older {
+		if old != alias {
+			actions = append(actions, aliasAction("remove", rec.Target, old))
+		}
+	}
+	if err := ix.ferry.target.SwitchAliases(ctx, actions); err != nil {
+		return err
+	}
+	ix.alias = alias
+	return nil
 }
+
+// unfence takes every alias off that was written through.
+func (ix *index) unfence(ctx context.Context) error {
+	ix.fencing.Lock()
+	defer ix.fencing.Unlock()
+	names, err := ix.writeAliases(ctx)
+	if err != nil {
+		return err
+	}
+	var actions []json.RawMessage
+	for _, name := range names {
+		actions = append(actions, aliasAction("remove", ix.snapshotRecord().Target, name))
+	}
+	ix.alias = ""
+	return ix.ferry.target.SwitchAliases(ctx, actions)
+}
+
+// writesThrough is the alias of this process, once it is fenced.
+func (ix *index) writesThrough() string {
+	ix.fencing.Lock()
+	defer ix.fencing.Unlock()
+	return ix.alias
+}
+
+// writeAliases lists those that the target index has; none where it is gone.
+func (ix *index) writeAliases(ctx context.Context) ([]string, error) {
+	rec := ix.snapshotRecord()
+	there, err := ix.ferry.target.Aliases(ctx, rec.Target)
+	if err != nil && !cluster.NotFound(err) {
+		return nil, err
+	}
+	var names []string
+	for name := range there[rec.Target] {
+		if rec.TargetUUID != "" && strings.HasPrefix(name, writeAlias(rec.TargetUUID)) {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return names, nil
+}
+
+// writeAlias begins the names of the aliases that an index is written through.
+func writeAlias(uuid string) string { return "ESFERRY-" + uuid }
 
 func aliasAction(verb, index, alias string) json.RawMessage {
 	return fmt.Appendf(nil, `{%q:{"index":%q,"alias":%q}}`, verb, index, alias)

@@ -76,8 +76,7 @@ type backfill struct {
 }
 
 func (b *backfill) activity(ctx context.Context) (cluster.Activity, error) {
-	ix := &index{ferry: b.ferry, rec: IndexRecord{Index: b.rec.Index, Delta: b.rec.Delta}}
-	return ix.activity(ctx)
+	return b.index().activity(ctx)
 }
 
 // open finds the record of an unfinished backfill, or begins one.
@@ -201,7 +200,10 @@ func (b *backfill) carry(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := b.pipe()
+	p, err := b.pipe(ctx)
+	if err != nil {
+		return err
+	}
 	base := b.rec.Written
 	p.landed = func(w shard.Window) error {
 		_, err := b.trackers[w.Shard.Number].Acknowledge(w)
@@ -251,14 +253,27 @@ func (b *backfill) tasks(ctx context.Context, positions []shard.Position) ([]tas
 	return tasks, nil
 }
 
-func (b *backfill) pipe() *pipe {
-	ix := &index{ferry: b.ferry, rec: IndexRecord{Index: b.rec.Index, Target: b.rec.Target, Typing: b.rec.Typing, Delta: b.rec.Delta}}
-	return ix.pipe(stream.Options{Query: b.rec.Query})
+func (b *backfill) pipe(ctx context.Context) (*pipe, error) {
+	ix := b.index()
+	if err := ix.fence(ctx); err != nil {
+		return nil, err
+	}
+	return ix.pipe(stream.Options{Query: b.rec.Query}), nil
+}
+
+// index is what of the ferry's work on an index a backfill needs.
+func (b *backfill) index() *index {
+	return &index{ferry: b.ferry, rec: IndexRecord{
+		Index: b.rec.Index, Target: b.rec.Target, Typing: b.rec.Typing, Delta: b.rec.Delta, Binding: Binding{TargetUUID: b.rec.TargetUUID},
+	}}
 }
 
 // finish puts the settings back, counts, and closes the record.
 func (b *backfill) finish(ctx context.Context) error {
 	f := b.ferry
+	if err := b.index().unfence(ctx); err != nil {
+		return err
+	}
 	if b.rec.Created {
 		if err := f.target.PutSettings(ctx, b.rec.Target, b.rec.PutBack); err != nil {
 			return err

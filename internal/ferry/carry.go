@@ -248,7 +248,10 @@ func (ix *index) startingMarks(ctx context.Context, mark func(shard.Position) ch
 	if rec.Delta == ByReconcile {
 		return nil, nil
 	}
-	positions, err := ix.ferry.source.Positions(ctx, rec.Index)
+	if err := ix.checkSource(ctx); err != nil {
+		return nil, err
+	}
+	positions, err := ix.positions(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -274,12 +277,8 @@ func (ix *index) bind(ctx context.Context) error {
 	if !found || there.UUID == "" || restored(rec) && len(positions) != len(rec.Marks) {
 		return fmt.Errorf("the target index %s is not the one that was made for it", rec.Target)
 	}
-	alias, err := ix.addAlias(ctx, there.UUID)
-	if err != nil {
-		return err
-	}
 	return ix.enter(ctx, Recorded, func(r *IndexRecord) {
-		r.TargetUUID, r.TargetHistory, r.Alias = there.UUID, histories(positions), alias
+		r.TargetUUID, r.TargetHistory = there.UUID, histories(positions)
 		if !restored(*r) {
 			return
 		}
@@ -298,7 +297,7 @@ func (ix *index) checkSource(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ix.strict = ix.ferry.source.Identity().StrictSettling() || here.Settings["index.translog.durability"] == "async"
+	ix.strict = strictly(ix.ferry.source.Identity(), here)
 	is := here.UUID
 	if !found {
 		is = "gone"
@@ -307,6 +306,12 @@ func (ix *index) checkSource(ctx context.Context) error {
 		return &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: "index uuid", Was: rec.SourceUUID, Is: is, Final: is == "gone" || is == ""}
 	}
 	return nil
+}
+
+// strictly reports whether checkpoints of an index may move before fsync, so that
+// only commits count (S2.3.4).
+func strictly(source cluster.Identity, here cluster.Index) bool {
+	return source.StrictSettling() || here.Settings["index.translog.durability"] == "async"
 }
 
 func sortedNames(indices map[string]*index) []string {

@@ -2,11 +2,13 @@ package ferry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
 
+	"esferry/checkpoint"
 	"esferry/internal/cluster"
 	"esferry/internal/group"
 	"esferry/internal/report"
@@ -50,8 +52,23 @@ func (e *TooManyDeletesError) NextStep() string {
 }
 
 // deletes removes from the target what is gone on the source (protocol 2): in
-// order, and it stops as soon as the sides are equal. It belongs after a round.
+// order, and it stops as soon as the sides are equal. It belongs after a round;
+// where the primary term changes under it, both are done again.
 func (ix *index) deletes(ctx context.Context) error {
+	for range 10 {
+		err := ix.deletesOnce(ctx)
+		if !errors.Is(err, checkpoint.ErrTermChanged) {
+			return err
+		}
+		ix.ferry.note(report.Event{Kind: report.Retried, Index: ix.id(), Message: err.Error()})
+		if _, err := ix.round(ctx); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("index %s: %w, ten times over", ix.id(), checkpoint.ErrTermChanged)
+}
+
+func (ix *index) deletesOnce(ctx context.Context) error {
 	rec := ix.snapshotRecord()
 	if rec.Delta == ByReconcile {
 		// Its rounds have found them.
@@ -222,6 +239,9 @@ func (s *sides) remove(ctx context.Context, number int, w shard.Window, o stream
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
+	if err := s.index.fence(ctx); err != nil {
+		return err
+	}
 	removed, err := s.index.writer().Delete(ctx, gone)
 	s.removed.Add(removed)
 	s.index.ferry.note(report.Event{Kind: report.Progress, Phase: "deletes", Index: s.rec.Index, Docs: removed})
@@ -284,27 +304,47 @@ func (s *sides) absent(ctx context.Context, found []sink.Gone) ([]sink.Gone, err
 
 // settle waits until what the source just said can no longer be taken back: a
 // delete that the primary applied but did not replicate would be undone by a
-// failover, and nobody would bring the document again (protocol 1.3).
+// failover, and nobody would bring the document again (protocol 1.3). The terms
+// are read once more at the end: those of a position are older than its numbers.
 func (s *sides) settle(ctx context.Context) error {
 	said, err := s.index.ferry.source.Positions(ctx, s.rec.Index)
 	if err != nil {
 		return err
 	}
-	return retry.Poll(ctx, "index "+s.rec.Index+" to settle", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
-		now, err := s.index.ferry.source.Positions(ctx, s.rec.Index)
+	err = retry.Poll(ctx, "index "+s.rec.Index+" to settle", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
+		now, err := s.index.positions(ctx)
 		if err != nil {
 			return false, err
 		}
 		for i := range now {
-			if now[i].Term != s.source[i].Term {
-				return false, fmt.Errorf("index %s: the primary term changed while deletes were looked up; run again, it resumes", s.rec.Index)
-			}
 			if now[i].Global < said[i].Max {
-				return false, nil
+				return false, s.sameTerm(now)
 			}
 		}
-		return true, nil
+		return true, s.sameTerm(now)
 	})
+	if err != nil {
+		return err
+	}
+	after, err := s.index.ferry.source.Positions(ctx, s.rec.Index)
+	if err != nil {
+		return err
+	}
+	return s.sameTerm(after)
+}
+
+// sameTerm fails with ErrTermChanged where a failover came since the sides were
+// looked at.
+func (s *sides) sameTerm(now []shard.Position) error {
+	if len(now) != len(s.source) {
+		return fmt.Errorf("index %s has %d shards now and had %d", s.rec.Index, len(now), len(s.source))
+	}
+	for i := range now {
+		if now[i].Term != s.source[i].Term {
+			return fmt.Errorf("%s: %w: %d, then %d", now[i].Shard, checkpoint.ErrTermChanged, s.source[i].Term, now[i].Term)
+		}
+	}
+	return nil
 }
 
 // compare counts both sides, as of a refresh now, and keeps the result.

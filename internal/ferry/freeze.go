@@ -68,19 +68,12 @@ func (c *cutover) quiet(ctx context.Context, ix *index) error {
 	if ix.snapshotRecord().Delta == ByReconcile {
 		return ix.idle(ctx)
 	}
-	if ix.strict {
-		// Where the translog is written asynchronously, a flush moves G at once
-		// instead of in half a minute.
-		if err := f.source.Flush(ctx, ix.id()); err != nil {
-			return err
-		}
-	}
 	// The block API has waited for writes in flight; elsewhere standing still
 	// must be seen twice.
 	sure := f.options.Cutover.Freeze == FreezeBlock && f.source.Identity().BlocksByAPI()
 	var before []shard.Position
 	return retry.Poll(ctx, "index "+ix.id()+" to be quiet", 100*time.Millisecond, func(ctx context.Context) (bool, error) {
-		now, err := f.source.Positions(ctx, ix.id())
+		now, err := ix.positions(ctx)
 		if err != nil {
 			return false, err
 		}
@@ -108,7 +101,7 @@ func (c *cutover) putBack(ctx context.Context, ix *index) error {
 	if err := c.ferry.target.PutSettings(ctx, rec.Target, rec.PutBack); err != nil {
 		return err
 	}
-	return ix.takeAlias(ctx)
+	return ix.unfence(ctx)
 }
 
 // abort lifts the freeze after a failure, whatever has become of the context,

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"esferry/checkpoint"
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
 	"esferry/internal/group"
@@ -70,8 +69,13 @@ func (ix *index) reconcile(ctx context.Context, content bool) (found int64, err 
 		if found, err = r.weigh(ctx); err != nil {
 			return err
 		}
-		if err := r.act(ctx); err != nil {
-			return err
+		if found > 0 {
+			if err := ix.fence(ctx); err != nil {
+				return err
+			}
+			if err := r.act(ctx); err != nil {
+				return err
+			}
 		}
 		return r.unchanged(ctx)
 	})
@@ -295,13 +299,5 @@ func (r *reconciliation) unchanged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(now) != len(s.source) {
-		return fmt.Errorf("index %s has %d shards now and had %d", s.rec.Index, len(now), len(s.source))
-	}
-	for i := range now {
-		if now[i].Term != s.source[i].Term {
-			return fmt.Errorf("%s: %w: %d, then %d", now[i].Shard, checkpoint.ErrTermChanged, s.source[i].Term, now[i].Term)
-		}
-	}
-	return nil
+	return s.sameTerm(now)
 }

@@ -40,6 +40,9 @@ func (ix *index) redeliver(ctx context.Context, letters []sink.DeadLetter) ([]si
 	if err := ix.checkTarget(ctx); err != nil {
 		return nil, err
 	}
+	if err := ix.fence(ctx); err != nil {
+		return nil, err
+	}
 	f, rec := ix.ferry, ix.snapshotRecord()
 	keys := make([]cluster.Key, len(letters))
 	for i := range letters {

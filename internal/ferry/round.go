@@ -83,6 +83,11 @@ func (ix *index) windowRound(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if len(tasks) > 0 {
+		if err := ix.fence(ctx); err != nil {
+			return 0, err
+		}
+	}
 	p := ix.pipe(stream.Options{})
 	p.landed, p.commit = r.landed, func(ctx context.Context) error { return r.commit(ctx, p.result()) }
 	if err := p.run(ctx, tasks); err != nil {
@@ -108,11 +113,11 @@ func (ix *index) begin(ctx context.Context) (*round, []shard.Position, error) {
 	defer cancel()
 	err := retry.Poll(wait, "the primaries of "+rec.Index, 200*time.Millisecond, func(ctx context.Context) (bool, error) {
 		var err error
-		positions, err = ix.ferry.source.Positions(ctx, rec.Index)
+		positions, err = ix.positions(ctx)
 		if err != nil {
 			return false, err
 		}
-		r.shards, err = beginAll(rec, positions, ix.strict)
+		r.shards, err = beginAll(rec, positions)
 		if errors.Is(err, checkpoint.ErrBehind) {
 			return false, nil
 		}
@@ -128,7 +133,7 @@ func (ix *index) begin(ctx context.Context) (*round, []shard.Position, error) {
 	return r, positions, nil
 }
 
-func beginAll(rec IndexRecord, positions []shard.Position, strict bool) ([]checkpoint.Round, error) {
+func beginAll(rec IndexRecord, positions []shard.Position) ([]checkpoint.Round, error) {
 	if len(positions) != len(rec.Marks) {
 		return nil, &checkpoint.BindingError{
 			Shard: shard.ID{Index: rec.Index}, What: "number of shards", Was: strconv.Itoa(len(rec.Marks)), Is: strconv.Itoa(len(positions)),
@@ -137,7 +142,7 @@ func beginAll(rec IndexRecord, positions []shard.Position, strict bool) ([]check
 	rounds := make([]checkpoint.Round, len(positions))
 	for i, p := range positions {
 		var err error
-		if rounds[i], err = rec.Marks[i].Begin(p, strict); err != nil {
+		if rounds[i], err = rec.Marks[i].Begin(p); err != nil {
 			return nil, err
 		}
 	}
@@ -193,7 +198,7 @@ func (r *round) landed(w shard.Window) error {
 // hidden a document from them, and an unchanged term proves that no failover
 // came in between.
 func (r *round) commit(ctx context.Context, written sink.Result) error {
-	now, err := r.index.ferry.source.Positions(ctx, r.index.id())
+	now, err := r.index.positionsOnce(ctx)
 	if err != nil {
 		return err
 	}
@@ -203,10 +208,8 @@ func (r *round) commit(ctx context.Context, written sink.Result) error {
 		if marks[i], err = s.Mark.Advance(r.trackers[i].Mark(), now[i]); err != nil {
 			return err
 		}
-		if settled := r.settlers[i].Observe(marks[i].W, now[i]); !r.index.strict {
-			marks[i] = marks[i].Settle(settled)
-			r.shards[i].Mark = r.shards[i].Mark.Settle(settled)
-		}
+		settled := r.settlers[i].Observe(marks[i].W, now[i])
+		marks[i], r.shards[i].Mark = marks[i].Settle(settled), r.shards[i].Mark.Settle(settled)
 		lag += now[i].Max - marks[i].W
 	}
 	err = r.index.change(ctx, func(rec *IndexRecord) {
@@ -216,6 +219,31 @@ func (r *round) commit(ctx context.Context, written sink.Result) error {
 		r.index.ferry.note(report.Event{Kind: report.Committed, Index: r.index.id(), Lag: lag})
 	}
 	return err
+}
+
+// positions reads where the source's primaries stand. Where a power cut could
+// take back what a global checkpoint covers, all is committed first, and only
+// commits count (S2.3.4).
+func (ix *index) positions(ctx context.Context) ([]shard.Position, error) {
+	if ix.strict {
+		if err := ix.ferry.source.Flush(ctx, ix.id()); err != nil {
+			return nil, err
+		}
+	}
+	return ix.positionsOnce(ctx)
+}
+
+// positionsOnce is positions without a commit: what is not committed counts as
+// not durable.
+func (ix *index) positionsOnce(ctx context.Context) ([]shard.Position, error) {
+	positions, err := ix.ferry.source.Positions(ctx, ix.id())
+	if err != nil || !ix.strict {
+		return positions, err
+	}
+	for i := range positions {
+		positions[i] = positions[i].Fsynced()
+	}
+	return positions, nil
 }
 
 // checkTarget refuses to write to an index that is no longer the one that was
@@ -273,6 +301,6 @@ func (ix *index) writing() sink.Options {
 	f, rec := ix.ferry, ix.snapshotRecord()
 	return sink.Options{
 		Contents:    stream.NewFetcher(f.target, rec.Target, f.contents, f.pages(stream.Options{Types: rec.Types})),
-		SourceIndex: rec.Index, Index: rec.Target, Alias: rec.Alias, Type: rec.Type, MaxBytes: int(f.options.Stream.BulkBytes), Reject: f.options.Reject,
+		SourceIndex: rec.Index, Index: rec.Target, Alias: ix.writesThrough(), Type: rec.Type, MaxBytes: int(f.options.Stream.BulkBytes), Reject: f.options.Reject,
 	}
 }

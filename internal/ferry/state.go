@@ -84,8 +84,6 @@ type Counts struct {
 type Binding struct {
 	SourceUUID string `json:"source_uuid"`
 	TargetUUID string `json:"target_uuid"`
-	// Alias of the target index that is written through; taken off at the end.
-	Alias string `json:"alias,omitempty"`
 	// TargetHistory is the history_uuid of each of the target's shards.
 	TargetHistory []string `json:"target_history"`
 	// Reconciled: the binding broke once, so that source and target share no
@@ -154,6 +152,9 @@ type index struct {
 	ferry *Ferry
 	mu    sync.Mutex
 	rec   IndexRecord
+	// fencing guards alias, which this process writes through, once it has one.
+	fencing sync.Mutex
+	alias   string
 	// strict: the settled mark follows commits (S2.3.4).
 	strict bool
 	// docs of the index when it was planned, for progress.

@@ -59,6 +59,9 @@ func (ix *index) pour(ctx context.Context) error {
 	if err := ix.ferry.source.Refresh(ctx, rec.Index); err != nil {
 		return err
 	}
+	if err := ix.fence(ctx); err != nil {
+		return err
+	}
 	p := ix.pipe(stream.Options{})
 	p.landed = func(w shard.Window) error { poured[w.Shard.Number] = true; return nil }
 	p.commit = func(ctx context.Context) error {
@@ -83,7 +86,8 @@ func (ix *index) rebind(ctx context.Context, broken *checkpoint.BindingError) (i
 	if err != nil || !found {
 		return 0, errors.Join(err, broken)
 	}
-	before, err := f.source.Positions(ctx, rec.Index)
+	ix.strict = strictly(f.source.Identity(), here)
+	before, err := ix.positions(ctx)
 	if err != nil {
 		return 0, err
 	}

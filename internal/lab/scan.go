@@ -80,7 +80,7 @@ func (s scan) key(h hit) key {
 // shards.
 func (s scan) all(ctx context.Context, each func(k key, version int64, content []byte) error) (n int, err error) {
 	var p page
-	query := map[string]any{"size": 500, "sort": []string{"_doc"}, "version": true}
+	query := map[string]any{"size": 2000, "sort": []string{"_doc"}, "version": true}
 	if err := s.call(ctx, http.MethodPost, "/"+url.PathEscape(s.index)+"/_search?scroll=5m", query, &p); err != nil {
 		return 0, err
 	}

@@ -104,7 +104,10 @@ func (s *state) settled(k int, term int8) {
 }
 
 // remove deletes from the target what did not change there since.
-func (s *state) remove(k int) {
+func (w *world) remove(s *state, k int) {
+	if w.fences(s, k) {
+		return
+	}
 	gone := s.workers[k].gone.gone
 	for d := range s.target {
 		if gone&(1<<d) != 0 {

@@ -22,8 +22,8 @@
 //     broken on purpose, which must be found, one by one.
 //
 // `make unit` searches small bounds, `make search` ordinary ones, `make model`
-// large ones. rules_test.go names the faults that are planted, and the remedies
-// without which TestOpenFindings shows the protocol to be broken.
+// large ones. rules_test.go names the faults that are planted; the last five of
+// them stood in the protocol until the search found them.
 //
 // Not modelled: more than one replica, a target that fails or forgets, a
 // history_uuid that changes, more than one shard, routing.

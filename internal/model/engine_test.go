@@ -124,7 +124,7 @@ func (e *engine) settle() {
 // one for the shard's statistics, answered now, say together.
 func (w *world) position(e *engine, term int8) shard.Position {
 	return shard.Position{
-		Shard: shard.ID{Index: "i"}, Term: int64(term), Global: int64(w.safe(e, w.remedies.committedRounds)), Max: int64(e.highest), Committed: int64(e.committed), History: "h",
+		Shard: shard.ID{Index: "i"}, Term: int64(term), Global: int64(w.safe(e, !w.faults.looseRounds)), Max: int64(e.highest), Committed: int64(e.committed), History: "h",
 	}
 }
 

@@ -48,7 +48,7 @@ func (w *world) begin(s *state, k int, term, cut int8) error {
 	if w.faults.keepW {
 		from.Term = p.Term
 	}
-	r, err := from.Begin(p, w.bounds.losses > 0)
+	r, err := from.Begin(p)
 	if errors.Is(err, checkpoint.ErrBehind) {
 		s.workers[k].seen = s.engine.term
 		return nil
@@ -113,27 +113,46 @@ func (w *world) rewrites(r *round, o op) bool {
 		return false
 	}
 	carried := checkpoint.Round{Mark: r.mark.watermark(), Repeat: r.repeat}
-	return w.remedies.alwaysRewrite || carried.Rewrites(r.window(r.of(o.seq())))
+	return carried.Rewrites(r.window(r.of(o.seq())))
 }
 
 // write sends one document that was read, and looks for a verdict where the
 // target refuses its version, asking a copy of the source (protocol 1.4).
 func (w *world) write(s *state, k, d int, asked int8) {
+	if w.fences(s, k) {
+		return
+	}
 	r := &s.workers[k].round
 	o, there, here := r.pending[d], s.target[d], s.engine.answers(asked)[d]
 	s.workers[k].seen = s.engine.term
 	switch {
 	case there == 0 || o.version() > there.version() || o.version() == there.version() && w.rewrites(r, o):
 		s.put(d, o)
-	case o.version() == there.version():
-		// A replay.
-	case !here.live() || here.version() != o.version() || w.faults.skipLower:
+	case o == there || o.version() == there.version() && w.faults.equalIsReplay:
+		// A replay: the content tells.
+	case here != o || w.faults.skipLower && o.version() < there.version():
 		// Deleted, changed or made anew since it was read.
+	case o.version() == there.version():
+		s.put(d, o)
 	default:
 		r.verdict[d] = drop
 		return
 	}
 	r.pending[d], r.verdict[d] = 0, send
+}
+
+// fences turns an old worker's write away once the new one has written: the
+// alias that it goes through is gone, and the old worker ends.
+func (w *world) fences(s *state, k int) bool {
+	if k == 0 {
+		s.fenced = true
+		return false
+	}
+	if !s.fenced || w.faults.noFence {
+		return false
+	}
+	s.workers[k] = worker{}
+	return true
 }
 
 // put changes a document on the target: nobody's condition on it holds then.
@@ -227,6 +246,7 @@ func (s *state) takeover() {
 	}
 	s.workers[0] = worker{seen: s.workers[0].seen}
 	s.takeovers--
+	s.fenced = false
 }
 
 // reset makes the index anew on the target and carries it from its beginning.
@@ -237,6 +257,7 @@ func (w *world) reset(s *state) {
 	s.stored = pack(checkpoint.Start(w.position(&s.engine, s.engine.term)))
 	s.workers[0].seen = s.engine.term
 	s.resets--
+	s.fenced = true
 }
 
 // refuse ends a world whose watermark is no longer of its shard, which is right

@@ -39,24 +39,19 @@ type faults struct {
 	histogramToSMax bool
 	// deleteAtOnce: absent counts as deleted before G has reached it.
 	deleteAtOnce bool
-}
-
-// remedies are changes to the protocol that are proposed in the tests.
-type remedies struct {
-	// alwaysRewrite: external_gte in every window.
-	alwaysRewrite bool
-	// termAfter: before a delete, the term is read after G, not before it.
-	termAfter bool
-	// committed: where settling is strict, only what is in a commit on every
-	// copy counts as durable, for rounds, and before a delete.
-	committedRounds, committedDeletes bool
-	// prompt: what was read is written before gc_deletes is over, or never.
-	prompt bool
+	// equalIsReplay: an equal version counts as a replay, whatever its content.
+	equalIsReplay bool
+	// termBefore: before a delete, the term is not read again after G.
+	termBefore bool
+	// looseRounds, looseDeletes: where checkpoints move before fsync, what is in
+	// no commit counts as durable, for rounds, and before a delete.
+	looseRounds, looseDeletes bool
+	// noFence: what an old worker has on its way arrives after the new one wrote.
+	noFence bool
 }
 
 // world is one configuration: what may happen, and what the ferry does.
 type world struct {
-	bounds   bounds
-	faults   faults
-	remedies remedies
+	bounds bounds
+	faults faults
 }

@@ -35,6 +35,8 @@ type state struct {
 	stored mark
 	// workers are the present one, and an old one that was thought dead.
 	workers [2]worker
+	// fenced: the old worker's writes fail.
+	fenced bool
 	// takeovers and resets are how many may still happen.
 	takeovers, resets int8
 }

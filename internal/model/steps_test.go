@@ -139,7 +139,7 @@ func (w *world) engineSteps(s *state, out []step) []step {
 		switch o := e.primary[d]; {
 		case o.live():
 			out = append(out, step{kind: removes, a: d})
-		case o.deleted() && e.anews > 0 && !w.held(s, int(d)):
+		case o.deleted() && e.anews > 0:
 			out = append(out, step{kind: makesAnew, a: d})
 		}
 	}
@@ -159,12 +159,6 @@ func (w *world) engineSteps(s *state, out []step) []step {
 		}
 	}
 	return out
-}
-
-// held reports whether a worker that is prompt still holds the document: then
-// gc_deletes is not over.
-func (w *world) held(s *state, d int) bool {
-	return w.remedies.prompt && (s.workers[0].round.pending[d] != 0 || s.workers[1].round.pending[d] != 0)
 }
 
 func (w *world) workerSteps(s *state, k int, out []step) []step {
@@ -192,11 +186,11 @@ func (w *world) workerSteps(s *state, k int, out []step) []step {
 			add(looks, 0, 1)
 		}
 	case untouchedAsked, writtenAsked:
-		first := n.seen
-		if w.remedies.termAfter {
-			first = s.engine.term
+		first := s.engine.term
+		if w.faults.termBefore {
+			first = n.seen
 		}
-		for term := first; term <= s.engine.term && w.safe(&s.engine, w.remedies.committedDeletes) >= n.gone.said; term++ {
+		for term := first; term <= s.engine.term && w.safe(&s.engine, !w.faults.looseDeletes) >= n.gone.said; term++ {
 			add(settles, term, 0)
 		}
 	default:
@@ -312,7 +306,7 @@ func (w *world) actWorker(s *state, x step, k int) error {
 	case settles:
 		s.settled(k, x.a)
 	case deletesThem:
-		s.remove(k)
+		w.remove(s, k)
 	case crashes:
 		*n = worker{seen: n.seen}
 	default:

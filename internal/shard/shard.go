@@ -70,6 +70,13 @@ type Position struct {
 	Node string `json:"node"`
 }
 
+// Fsynced gives the position as it is where all that is not in a commit may be
+// lost: operations count as durable once every copy has committed them (S2.3.4).
+func (p Position) Fsynced() Position {
+	p.Global = min(p.Global, p.Committed)
+	return p
+}
+
 // Quiet reports whether nothing is in flight: all that the primary has
 // numbered is durable on all in-sync copies.
 func (p Position) Quiet() bool { return p.Global == p.Max }
