@@ -80,7 +80,7 @@ func (w *Writer) settleOnce(ctx context.Context, docs []batch.Doc, v batch.Versi
 	}
 	if len(rewrite) > 0 {
 		o, err := w.attempt(ctx, rewrite, batch.ExternalGTE)
-		r, left = r.repaired(o.result), append(o.conflicts, o.busy...)
+		r, left = r.repaired(o.result), o.undecided()
 		if ignoreBusy(err) != nil {
 			return r, left, err
 		}
@@ -94,7 +94,7 @@ func (w *Writer) settleOnce(ctx context.Context, docs []batch.Doc, v batch.Versi
 		return r, nil, fmt.Errorf("wait for the target to forget deleted versions: %w", err)
 	}
 	o, err := w.attempt(ctx, again, v)
-	return r.repaired(o.result), append(left, append(o.conflicts, o.busy...)...), ignoreBusy(err)
+	return r.repaired(o.result), append(left, o.undecided()...), ignoreBusy(err)
 }
 
 // current reports whether the source still holds the document as it was read:

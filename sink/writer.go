@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"slices"
 	"time"
 
 	"esferry/internal/batch"
@@ -116,6 +117,9 @@ type outcome struct {
 	// busy documents have no verdict yet.
 	busy []batch.Doc
 }
+
+// undecided documents have no verdict yet.
+func (o outcome) undecided() []batch.Doc { return slices.Concat(o.conflicts, o.busy) }
 
 func (o outcome) add(p outcome) outcome {
 	return outcome{result: o.result.Add(p.result), conflicts: append(o.conflicts, p.conflicts...), busy: append(o.busy, p.busy...)}

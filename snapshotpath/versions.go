@@ -32,10 +32,19 @@ func CanRestore(created string, source, target cluster.Identity) (ok bool, reaso
 	if target.Product == cluster.OpenSearch && maker == cluster.Elasticsearch {
 		made = major - 6
 	}
-	if made == target.Version.Major || made == target.Version.Major-1 {
+	if made == target.Version.Major || made == before(target.Version.Major) {
 		return true, fmt.Sprintf("made by %s %d, which %s restores", maker, major, target)
 	}
 	return false, fmt.Sprintf("made by %s %d, more than one major version before %s", maker, major, target)
+}
+
+// before gives the major version that came before one: Elasticsearch went from
+// 2 to 5.
+func before(major int) int {
+	if major == 5 {
+		return 2
+	}
+	return major - 1
 }
 
 // acrossProducts: the fork was taken at 7.10.2, and reads that far.

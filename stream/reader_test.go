@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,9 +23,9 @@ import (
 )
 
 var (
-	a = hit(`"a"`, "", 1, 0, `{}`)
-	b = hit(`"b"`, "", 1, 1, `{}`)
-	c = hit(`"c"`, "", 1, 2, `{}`)
+	a = hit(`"a"`, 0, `{}`)
+	b = hit(`"b"`, 1, `{}`)
+	c = hit(`"c"`, 2, `{}`)
 )
 
 func TestReadEndsWithTheAnnouncedTotal(t *testing.T) {
@@ -83,7 +84,7 @@ func TestTroubleEndsTheWindow(t *testing.T) {
 			t.Errorf("%s, read again: got %v, %v, want both documents", name, ids, err)
 		}
 	}
-	whole, missing := page("9", a), hit(`"x"`, "", 1, 3, `{}`)
+	whole, missing := page("9", a), hit(`"x"`, 3, `{}`)
 	engineSays := func(status int, kind, reason string) error {
 		return &cluster.Error{Op: "scan", URL: "u", Status: status, Type: kind, Reason: reason}
 	}
@@ -176,7 +177,7 @@ func TestPageSizesFollowTheDocuments(t *testing.T) {
 	e := newEngine(t)
 	r := stream.NewReader(e, batch.NewBudget(1<<30), stream.Options{PageBytes: 1 << 20})
 	read := func(docs, bytes int) int {
-		e.scrolls = append(e.scrolls, pages(page(fmt.Sprint(docs), strings.TrimSuffix(strings.Repeat(hit(`"x"`, "", 1, 1, `{"x":"`+strings.Repeat("x", bytes)+`"}`)+",", docs), ","))))
+		e.scrolls = append(e.scrolls, pages(page(strconv.Itoa(docs), strings.TrimSuffix(strings.Repeat(hit(`"x"`, 1, `{"x":"`+strings.Repeat("x", bytes)+`"}`)+",", docs), ","))))
 		if _, err := drain(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +225,7 @@ func TestAGiantFirstPageIsAskedForAgainSmaller(t *testing.T) {
 
 // TestAGiantDocumentPassesAlone, and so does a page whose size the operator fixed.
 func TestAGiantDocumentPassesAlone(t *testing.T) {
-	big := page("1", hit(`"big"`, "", 1, 1, `{"x":"`+strings.Repeat("x", 1<<20)+`"}`))
+	big := page("1", hit(`"big"`, 1, `{"x":"`+strings.Repeat("x", 1<<20)+`"}`))
 	for _, length := range []int64{0, -1} {
 		for _, o := range []stream.Options{{PageBytes: 1000}, {PageBytes: 1000, PageDocs: 500}} {
 			e := newEngine(t, scroll{{body: big, length: length}})
@@ -337,16 +338,20 @@ func TestAnEndedContextIsNoInterruption(t *testing.T) {
 		})
 	}
 	f("before the first page", func(t *testing.T, cancel func()) (*engine, *batch.Budget) {
+		t.Helper()
 		cancel()
 		return newEngine(t, pages(page("1", a))), batch.NewBudget(capacity)
 	})
 	f("between pages", func(t *testing.T, cancel func()) (*engine, *batch.Budget) {
+		t.Helper()
 		return newEngine(t, scroll{{body: page("2", a)}, {body: page("2", b), before: cancel}}), batch.NewBudget(capacity)
 	})
 	f("while an engine refuses", func(t *testing.T, cancel func()) (*engine, *batch.Budget) {
+		t.Helper()
 		return newEngine(t, scroll{{body: page("2", a)}, {before: cancel, err: &cluster.Error{Op: "scan", Status: 503}}}), batch.NewBudget(capacity)
 	})
 	f("while waiting for room", func(t *testing.T, cancel func()) (*engine, *batch.Budget) {
+		t.Helper()
 		budget := batch.NewBudget(capacity)
 		if _, err := budget.Acquire(t.Context(), capacity); err != nil {
 			t.Fatal(err)
@@ -427,7 +432,7 @@ func (endlessly) NextPage(_ context.Context, w shard.Window, id string, _ time.D
 func (endlessly) CloseScroll(context.Context, string) error { return nil }
 
 func windowPage(w shard.Window, n int64) cluster.Page {
-	text := strings.Replace(page(fmt.Sprint(w.Span()), hit(fmt.Sprintf(`"%d-%d"`, w.Shard.Number, n), "", 1, n, `{}`)), "abc", fmt.Sprintf("after %d", n), 1)
+	text := strings.Replace(page(strconv.FormatInt(w.Span(), 10), hit(fmt.Sprintf(`"%d-%d"`, w.Shard.Number, n), n, `{}`)), "abc", fmt.Sprintf("after %d", n), 1)
 	return cluster.Page{Body: io.NopCloser(strings.NewReader(text)), Length: int64(len(text))}
 }
 

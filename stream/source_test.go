@@ -186,7 +186,7 @@ func (e *engine) reading(ctx context.Context, o stream.Options) (ids []string, e
 	e.t.Helper()
 	budget := batch.NewBudget(capacity)
 	ids, err = drain(ctx, stream.NewReader(e, budget, o))
-	e.settled(budget)
+	e.settled(budget) //nolint:contextcheck // it looks whether all room came back, whatever became of the context
 	return ids, err
 }
 
@@ -237,10 +237,7 @@ func (e *engine) interrupted(name string, err error, temporary bool) {
 	}
 }
 
-// hit is one document as an engine answers it; id with its quotes, routing "" for none.
-func hit(id, routing string, version, seqNo int64, source string) string {
-	if routing != "" {
-		routing = `"_routing":"` + routing + `",`
-	}
-	return fmt.Sprintf(`{"_index":"i","_type":"_doc","_id":%s,"_version":%d,"_seq_no":%d,"_primary_term":1,"_score":null,%s"_source":%s}`, id, version, seqNo, routing, source)
+// hit is one document of version 1 as an engine answers it; id with its quotes.
+func hit(id string, seqNo int64, source string) string {
+	return fmt.Sprintf(`{"_index":"i","_type":"_doc","_id":%s,"_version":1,"_seq_no":%d,"_primary_term":1,"_score":null,"_source":%s}`, id, seqNo, source)
 }

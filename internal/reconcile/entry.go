@@ -55,7 +55,7 @@ func (e *Entry) append(buf []byte) []byte {
 func (e *Entry) read(buf []byte) ([]byte, error) {
 	for _, part := range []*string{&e.Key.ID, &e.Key.Routing, &e.Key.Type} {
 		n, used := binary.Uvarint(buf)
-		if used <= 0 || n > uint64(len(buf)-used) {
+		if used <= 0 || n > uint64(len(buf)) || int(n) > len(buf)-used { //nolint:gosec // it is at most the length of buf
 			return nil, errTorn
 		}
 		end := used + int(n) //nolint:gosec // it is at most the length of buf

@@ -87,7 +87,7 @@ func Open(dir string) (*Spool, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("make a spool in %s: %w", dir, err), s.Close())
 		}
-		_ = os.Remove(file.Name()) // some systems keep open files; Close removes those
+		_ = os.Remove(file.Name()) //nolint:errcheck // some systems keep open files; Close removes those
 		s.side[i] = &half{file: file}
 	}
 	return s, nil

@@ -114,7 +114,11 @@ func TestSpoolAgainstMaps(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		defer s.Close()
+		defer func() {
+			if err := s.Close(); err != nil {
+				rt.Error(err)
+			}
+		}()
 		n := rapid.IntRange(0, 300).Draw(rt, "entries")
 		var maps [2]map[string]int64
 		for side := range maps {
