@@ -55,7 +55,7 @@ func TestFailover(t *testing.T) {
 			}
 			t.Logf("node %d killed; terms %v, then %v; writer %s", killed, before, p.terms(t, "streamed-logs"), stop())
 			follow.kill(t)
-			esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
+			p.syncOrExplain(t, yaml, names)
 			esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
 			for _, name := range names {
 				// A replica may answer with what it had a while ago.
@@ -64,6 +64,26 @@ func TestFailover(t *testing.T) {
 			p.mustBeEqual(t, names...)
 		})
 	}
+}
+
+// syncOrExplain syncs; where that fails it tells which documents are to blame
+// and where the marks are.
+func (p *pair) syncOrExplain(t *testing.T, yaml string, names []string) {
+	t.Helper()
+	o := esferry(t, "sync", "--json", "-c", yaml)
+	if o.code == 0 {
+		return
+	}
+	for _, name := range names {
+		d, err := lab.Compare(t.Context(), p.source.URL(), p.target.URL(), name, name)
+		t.Logf("index %s: %s (%v)", name, d, err)
+		for _, found := range d.Missing.First {
+			id, _, _ := strings.Cut(strings.TrimPrefix(found, `"`), `"`)
+			t.Logf("%s on the source: %s", found, call(t, "POST", p.source.URL()+"/"+name+"/_search?preference=_primary", fmt.Sprintf(`{"version":true,"seq_no_primary_term":true,"_source":false,"query":{"ids":{"values":[%q]}}}`, id)))
+		}
+	}
+	t.Logf("checkpoints: %s", esferry(t, "checkpoint", "show", "--json", "-c", yaml).stdout)
+	o.want(t, 0)
 }
 
 // killPrimaries kills a node other than the first that holds a primary, and

@@ -74,7 +74,7 @@ func (p *pair) eachFault(t *testing.T, yaml string, names []string, source, targ
 		{target, faults.Rule{Kinds: bulk, Every: 2, Fault: faults.ShortAnswer}},
 		{target, faults.Rule{Kinds: bulk, Every: 2, Fault: faults.EmptyAnswer}},
 		{target, faults.Rule{Kinds: bulk, Every: 1, Fault: faults.BusyItems}},
-		{target, faults.Rule{Kinds: bulk, Bytes: 4 << 10, Fault: faults.TooLarge}},
+		{target, faults.Rule{Kinds: bulk, Bytes: 1 << 10, Fault: faults.TooLarge}},
 		{target, faults.Rule{Chance: 0.3, Seed: 1, Fault: faults.TooMany}},
 		{target, faults.Rule{Chance: 0.3, Seed: 2, Fault: faults.Unavailable}},
 		{target, faults.Rule{Chance: 0.3, Seed: 3, Fault: faults.Refuse}},

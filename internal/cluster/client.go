@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/olivere/elastic/v7"
 
@@ -29,6 +30,8 @@ type Cluster struct {
 	statuses []int
 	patience retry.Policy
 	identity Identity
+	// hinted: primary terms could not be read of the cluster state.
+	hinted atomic.Bool
 }
 
 // request is one call: what it is for, and how it is sent.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"esferry/internal/retry"
 )
 
 // Error is any failure of a call to an engine.
@@ -79,6 +81,9 @@ func (e *Error) Temporary() bool {
 func (e *Error) Ambiguous() bool {
 	return e.Err != nil || e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout
 }
+
+// Forbidden reports whether err says that the user may not do it.
+func Forbidden(err error) bool { return statusOf(err) == http.StatusForbidden && !retry.Retryable(err) }
 
 // NotFound reports whether err is an engine's 404.
 func NotFound(err error) bool { return statusOf(err) == http.StatusNotFound }

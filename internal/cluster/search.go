@@ -133,6 +133,63 @@ func (c *Cluster) histogram(ctx context.Context, p shard.Position, w shard.Windo
 	return buckets, nil
 }
 
+// Listed gives those of the keys that a search of all shards finds, as of the
+// last refresh: also documents that lie in another shard than their routing
+// says, which no question by id finds. At most a thousand keys.
+func (c *Cluster) Listed(ctx context.Context, index string, keys []Key) (listed map[Key]bool, err error) {
+	err = c.persist(ctx, func(ctx context.Context) error {
+		listed, err = c.listed(ctx, index, keys)
+		return err
+	})
+	return listed, err
+}
+
+func (c *Cluster) listed(ctx context.Context, index string, keys []Key) (map[Key]bool, error) {
+	const most = 10000
+	var answer struct {
+		searchHeader
+		Hits struct {
+			Hits []struct {
+				ID      json.RawMessage `json:"_id"`
+				Routing json.RawMessage `json:"_routing"`
+				Type    json.RawMessage `json:"_type"`
+			}
+		}
+	}
+	ids := make([]json.RawMessage, len(keys))
+	typed := map[bool]bool{}
+	for i, k := range keys {
+		ids[i] = json.RawMessage(k.ID)
+		typed[k.Type != ""] = true
+	}
+	r := request{
+		op: "look for documents by id", index: index, method: "POST", path: path(index, "_search"),
+		body:   body(map[string]any{"size": most, "_source": false, "query": map[string]any{"ids": map[string]any{"values": ids}}}),
+		params: params("request_cache", "false"),
+	}
+	if c.identity.Product == OpenSearch {
+		r.params.Set("preference", "_primary")
+	}
+	if err := c.call(ctx, r, &answer); err != nil {
+		return nil, err
+	}
+	if answer.TimedOut || answer.TerminatedEarly || len(answer.Hits.Hits) == most {
+		return nil, partial(r.op, index, c.address, "the search ended before it had seen everything")
+	}
+	if err := c.whole(r.op, index, answer.Shards, 0); err != nil {
+		return nil, err
+	}
+	listed := map[Key]bool{}
+	for _, h := range answer.Hits.Hits {
+		k := Key{ID: string(h.ID), Routing: string(h.Routing)}
+		if typed[true] {
+			k.Type = string(h.Type)
+		}
+		listed[k] = true
+	}
+	return listed, nil
+}
+
 // searchHeader tells whether a search saw all it was asked about.
 type searchHeader struct {
 	TimedOut        bool         `json:"timed_out"`

@@ -153,6 +153,7 @@ func (c *cutover) frozen(ctx context.Context) error {
 			}
 			return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error { return ix.deletes(ctx) })
 		}},
+		{"reconcile", func(ctx context.Context) error { return f.each(ctx, c.indices, c.closeWithReconcile) }},
 		{"verify counts", func(ctx context.Context) error { return f.each(ctx, c.indices, c.verify) }},
 	}
 	for _, s := range steps {

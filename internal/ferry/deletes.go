@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"esferry/checkpoint"
@@ -119,53 +118,6 @@ func mark0(rec IndexRecord, number int) int64 {
 	}
 	return -1
 }
-
-// sides is one comparison of an index on both engines.
-type sides struct {
-	index          *index
-	rec            IndexRecord
-	source, target []shard.Position
-	// here and there are the live counts.
-	here, there int64
-	removed     atomic.Int64
-	// moving: the source may have taken writes since the round.
-	moving bool
-}
-
-// sides refreshes both sides, at the same time, and reads their positions.
-func (ix *index) sides(ctx context.Context) (*sides, error) {
-	s := &sides{index: ix, rec: ix.snapshotRecord()}
-	g, _ := group.New(ctx)
-	look := func(on *cluster.Cluster, index string, positions *[]shard.Position) { //nolint:contextcheck // the group hands the context on
-		g.Go("positions of "+index, func(ctx context.Context) (err error) {
-			if err = on.Refresh(ctx, index); err != nil {
-				return err
-			}
-			*positions, err = on.Primaries(ctx, index)
-			return err
-		})
-	}
-	look(ix.ferry.source, s.rec.Index, &s.source)
-	look(ix.ferry.target, s.rec.Target, &s.target)
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	for i, mark := range s.rec.Marks {
-		s.moving = s.moving || s.source[i].Max > mark.W
-	}
-	return s, nil
-}
-
-func (s *sides) count(ctx context.Context) (err error) {
-	if s.here, err = s.index.ferry.source.Count(ctx, s.rec.Index, nil); err != nil {
-		return err
-	}
-	s.there, err = s.index.ferry.target.Count(ctx, s.rec.Target, nil)
-	return err
-}
-
-// surplus is how many documents the target holds too many.
-func (s *sides) surplus() int64 { return s.there - s.removed.Load() - s.here }
 
 // each does something for every shard of the target, at the same time.
 func (s *sides) each(ctx context.Context, do func(ctx context.Context, number int) error) error {
@@ -281,7 +233,10 @@ func (s *sides) tooMany(gone int) bool {
 	return n > brakeFloor && float64(n) > s.index.ferry.options.MaxDelete*float64(s.there)
 }
 
-// absent gives those that the source says it does not hold.
+// absent gives those that the source says it does not hold: neither by id, nor in
+// a search of all shards. The latter finds documents that lie in another shard
+// than their routing says (seen on OpenSearch 3.8: one whose write was under way
+// when a replica was promoted had lost its routing).
 func (s *sides) absent(ctx context.Context, found []sink.Gone) ([]sink.Gone, error) {
 	var out []sink.Gone
 	for part := range slices.Chunk(found, askAtOnce) {
@@ -293,13 +248,34 @@ func (s *sides) absent(ctx context.Context, found []sink.Gone) ([]sink.Gone, err
 		if err != nil {
 			return nil, err
 		}
+		var missing []sink.Gone
 		for i := range there {
 			if !there[i].Found {
-				out = append(out, part[i])
+				missing = append(missing, part[i])
 			}
 		}
+		if missing, err = s.unlisted(ctx, missing); err != nil {
+			return nil, err
+		}
+		out = append(out, missing...)
 	}
 	return out, nil
+}
+
+// unlisted gives those that no search finds on the source.
+func (s *sides) unlisted(ctx context.Context, found []sink.Gone) ([]sink.Gone, error) {
+	if len(found) == 0 {
+		return nil, nil
+	}
+	keys := make([]cluster.Key, len(found))
+	for i := range keys {
+		keys[i] = found[i].Key
+	}
+	listed, err := s.index.ferry.source.Listed(ctx, s.rec.Index, keys)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(found, func(g sink.Gone) bool { return listed[g.Key] }), nil
 }
 
 // settle waits until what the source just said can no longer be taken back: a
@@ -340,61 +316,9 @@ func (s *sides) sameTerm(now []shard.Position) error {
 		return fmt.Errorf("index %s has %d shards now and had %d", s.rec.Index, len(now), len(s.source))
 	}
 	for i := range now {
-		if now[i].Term != s.source[i].Term {
+		if now[i].Term > s.source[i].Term {
 			return fmt.Errorf("%s: %w: %d, then %d", now[i].Shard, checkpoint.ErrTermChanged, s.source[i].Term, now[i].Term)
 		}
-	}
-	return nil
-}
-
-// compare counts both sides, as of a refresh now, and keeps the result.
-func (ix *index) compare(ctx context.Context) (Counts, error) {
-	// A target that was made anew or restored over since the round may count
-	// the same and hold something else.
-	if err := ix.checkTarget(ctx); err != nil {
-		return Counts{}, err
-	}
-	before, err := ix.activity(ctx)
-	if err != nil {
-		return Counts{}, err
-	}
-	s, err := ix.sides(ctx)
-	if err != nil {
-		return Counts{}, err
-	}
-	if err := s.count(ctx); err != nil {
-		return Counts{}, err
-	}
-	if err := s.watch(ctx, before); err != nil {
-		return Counts{}, err
-	}
-	c := Counts{Source: s.here, Target: s.there, Equal: s.here == s.there, Moving: s.moving, At: time.Now().UTC()}
-	return c, ix.change(ctx, func(r *IndexRecord) { r.Counts = &c })
-}
-
-// activity counts the source's writes where they are not numbered.
-func (ix *index) activity(ctx context.Context) (cluster.Activity, error) {
-	rec := ix.snapshotRecord()
-	if rec.Delta != ByReconcile {
-		return cluster.Activity{}, nil
-	}
-	return ix.ferry.source.Activity(ctx, rec.Index)
-}
-
-// watch notes whether the source took writes since before, and since the
-// positions were read.
-func (s *sides) watch(ctx context.Context, before cluster.Activity) error {
-	if s.rec.Delta == ByReconcile {
-		now, err := s.index.activity(ctx)
-		s.moving = s.moving || now != before
-		return err
-	}
-	now, err := s.index.ferry.source.Positions(ctx, s.rec.Index)
-	if err != nil {
-		return err
-	}
-	for i := range now {
-		s.moving = s.moving || now[i].Max != s.source[i].Max
 	}
 	return nil
 }

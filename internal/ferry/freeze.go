@@ -84,6 +84,16 @@ func (c *cutover) quiet(ctx context.Context, ix *index) error {
 	})
 }
 
+// closeWithReconcile compares all documents of an index once more where the
+// source's primary terms could only be guessed: a failover may have gone unseen.
+func (c *cutover) closeWithReconcile(ctx context.Context, ix *index) error {
+	if !c.ferry.source.TermsHinted() || ix.snapshotRecord().Delta == ByReconcile {
+		return nil
+	}
+	_, err := ix.reconcile(ctx, !c.ferry.options.Reconcile.VersionsOnly)
+	return err
+}
+
 func (c *cutover) verify(ctx context.Context, ix *index) error {
 	counts, err := ix.compare(ctx)
 	if err != nil {

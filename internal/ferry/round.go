@@ -237,11 +237,18 @@ func (ix *index) positions(ctx context.Context) ([]shard.Position, error) {
 // not durable.
 func (ix *index) positionsOnce(ctx context.Context) ([]shard.Position, error) {
 	positions, err := ix.ferry.source.Positions(ctx, ix.id())
-	if err != nil || !ix.strict {
-		return positions, err
+	if err != nil {
+		return nil, err
 	}
+	marks := ix.snapshotRecord().Marks
 	for i := range positions {
-		positions[i] = positions[i].Fsynced()
+		if ix.strict {
+			positions[i] = positions[i].Fsynced()
+		}
+		if ix.ferry.source.TermsHinted() && i < len(marks) {
+			// A guess may fall when the newest document is deleted; a term never does.
+			positions[i].Term = max(positions[i].Term, marks[i].Term)
+		}
 	}
 	return positions, nil
 }

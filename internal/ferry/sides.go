@@ -1,0 +1,112 @@
+package ferry
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"esferry/internal/cluster"
+	"esferry/internal/group"
+	"esferry/internal/shard"
+)
+
+// sides is one comparison of an index on both engines.
+type sides struct {
+	index          *index
+	rec            IndexRecord
+	source, target []shard.Position
+	// here and there are the live counts.
+	here, there int64
+	removed     atomic.Int64
+	// moving: the source may have taken writes since the round.
+	moving bool
+}
+
+// sides reads the positions of both sides, at the same time, and refreshes them
+// after: a refresh of a primary that was just promoted waits until it is one in
+// full. Before that, under segment replication, it answers searches and gets
+// from what it had as a replica (seen on OpenSearch 3.8).
+func (ix *index) sides(ctx context.Context) (*sides, error) {
+	s := &sides{index: ix, rec: ix.snapshotRecord()}
+	g, _ := group.New(ctx)
+	look := func(on *cluster.Cluster, index string, positions *[]shard.Position) { //nolint:contextcheck // the group hands the context on
+		g.Go("positions of "+index, func(ctx context.Context) (err error) {
+			if *positions, err = on.Primaries(ctx, index); err != nil {
+				return err
+			}
+			return on.Refresh(ctx, index)
+		})
+	}
+	look(ix.ferry.source, s.rec.Index, &s.source)
+	look(ix.ferry.target, s.rec.Target, &s.target)
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for i, mark := range s.rec.Marks {
+		s.moving = s.moving || s.source[i].Max > mark.W
+	}
+	return s, nil
+}
+
+func (s *sides) count(ctx context.Context) (err error) {
+	if s.here, err = s.index.ferry.source.Count(ctx, s.rec.Index, nil); err != nil {
+		return err
+	}
+	s.there, err = s.index.ferry.target.Count(ctx, s.rec.Target, nil)
+	return err
+}
+
+// surplus is how many documents the target holds too many.
+func (s *sides) surplus() int64 { return s.there - s.removed.Load() - s.here }
+
+// compare counts both sides, as of a refresh now, and keeps the result.
+func (ix *index) compare(ctx context.Context) (Counts, error) {
+	// A target that was made anew or restored over since the round may count
+	// the same and hold something else.
+	if err := ix.checkTarget(ctx); err != nil {
+		return Counts{}, err
+	}
+	before, err := ix.activity(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
+	s, err := ix.sides(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
+	if err := s.count(ctx); err != nil {
+		return Counts{}, err
+	}
+	if err := s.watch(ctx, before); err != nil {
+		return Counts{}, err
+	}
+	c := Counts{Source: s.here, Target: s.there, Equal: s.here == s.there, Moving: s.moving, At: time.Now().UTC()}
+	return c, ix.change(ctx, func(r *IndexRecord) { r.Counts = &c })
+}
+
+// activity counts the source's writes where they are not numbered.
+func (ix *index) activity(ctx context.Context) (cluster.Activity, error) {
+	rec := ix.snapshotRecord()
+	if rec.Delta != ByReconcile {
+		return cluster.Activity{}, nil
+	}
+	return ix.ferry.source.Activity(ctx, rec.Index)
+}
+
+// watch notes whether the source took writes since before, and since the
+// positions were read.
+func (s *sides) watch(ctx context.Context, before cluster.Activity) error {
+	if s.rec.Delta == ByReconcile {
+		now, err := s.index.activity(ctx)
+		s.moving = s.moving || now != before
+		return err
+	}
+	now, err := s.index.ferry.source.Positions(ctx, s.rec.Index)
+	if err != nil {
+		return err
+	}
+	for i := range now {
+		s.moving = s.moving || now[i].Max != s.source[i].Max
+	}
+	return nil
+}
