@@ -118,8 +118,9 @@ func CutDocuments(buf []byte, keys []cluster.Key) ([]batch.Doc, error) {
 			if err != nil {
 				return fmt.Errorf("document %s: %w", keys[answered].ID, err)
 			}
-			if found {
-				d.ID, d.Routing = []byte(keys[answered].ID), []byte(keys[answered].Routing)
+			// Another routing to the same shard finds another document.
+			if found && string(d.Routing) == keys[answered].Routing {
+				d.ID = []byte(keys[answered].ID)
 				docs = append(docs, d)
 			}
 			answered++

@@ -101,8 +101,8 @@ type Found struct {
 	Term    int64
 }
 
-// Versions asks in real time what the index holds under each key, in their
-// order. An item that carries an error instead of an answer is an error:
+// Versions asks in real time what the index holds under each key, its routing
+// included, in their order. An item that carries an error instead of an answer is an error:
 // neither present nor absent.
 func (c *Cluster) Versions(ctx context.Context, index string, keys []Key) (found []Found, err error) {
 	err = c.persist(ctx, func(ctx context.Context) error {
@@ -121,10 +121,17 @@ func (c *Cluster) versions(ctx context.Context, index string, keys []Key) ([]Fou
 			Version int64           `json:"_version"`
 			SeqNo   *int64          `json:"_seq_no"`
 			Term    int64           `json:"_primary_term"`
+			Routing json.RawMessage `json:"_routing"`
 			Error   json.RawMessage `json:"error"`
 		}
 	}
 	r := request{op: op, index: index, method: "POST", path: path(index, "_mget"), body: keyList(keys), params: params("_source", "false")}
+	// Without _source the routing comes only when it is asked for.
+	stored := "stored_fields"
+	if !c.identity.AtLeast(5, 0) {
+		stored = "fields"
+	}
+	r.params.Set(stored, "_routing")
 	if c.identity.Product == OpenSearch {
 		// Under segment replication a replica answers from its own, older index.
 		r.params.Set("preference", "_primary")
@@ -140,7 +147,9 @@ func (c *Cluster) versions(ctx context.Context, index string, keys []Key) ([]Fou
 		if len(d.Error) > 0 || d.Found == nil {
 			return nil, partial(op, index, c.address, "no answer for document %s: %s", keys[i].ID, oneLine(d.Error))
 		}
-		found[i] = Found{Found: *d.Found, Version: d.Version, Term: d.Term, SeqNo: -1}
+		// Another routing to the same shard finds another document: one whose
+		// routing has changed.
+		found[i] = Found{Found: *d.Found && string(d.Routing) == keys[i].Routing, Version: d.Version, Term: d.Term, SeqNo: -1}
 		if d.SeqNo != nil {
 			found[i].SeqNo = *d.SeqNo
 		}

@@ -152,9 +152,14 @@ func TestVersionsAreNeitherPresentNorAbsentOnAnError(t *testing.T) {
 		})
 		return c.Versions(t.Context(), "i", []cluster.Key{{ID: `"a\""`, Routing: `"r"`}, {ID: `"b"`}})
 	}
-	got, err := ask(`{"docs":[{"_id":"a\"","_version":3,"_seq_no":8,"_primary_term":1,"found":true},{"_id":"b","found":false}]}`)
+	got, err := ask(`{"docs":[{"_id":"a\"","_version":3,"_seq_no":8,"_primary_term":1,"_routing":"r","found":true},{"_id":"b","found":false}]}`)
 	if err != nil || !got[0].Found || got[0].Version != 3 || got[0].SeqNo != 8 || got[1].Found {
 		t.Errorf("got %+v, %v", got, err)
+	}
+	// Another routing to the same shard finds what is there under that id.
+	got, err = ask(`{"docs":[{"_id":"a\"","_version":3,"found":true},{"_id":"b","_routing":"x","found":true}]}`)
+	if err != nil || got[0].Found || got[1].Found {
+		t.Errorf("documents under other routings: got %+v, %v", got, err)
 	}
 	if _, err := ask(`{"docs":[{"_id":"a","found":true},{"_id":"b","error":{"type":"routing_missing_exception"}}]}`); err == nil || !strings.Contains(err.Error(), "routing_missing") {
 		t.Errorf("an item with an error: got %v", err)
