@@ -48,10 +48,8 @@ func (iv *invocation) showPlan(p ferry.Plan) error {
 		return err
 	}
 	for _, i := range p.Indices {
-		if i.Delta == ferry.ByReconcile {
-			if err := iv.write("note: index %s: every round compares all its documents, since %s\n", plain(i.Index), plain(i.DeltaReason)); err != nil {
-				return err
-			}
+		if err := iv.showDelta(i); err != nil {
+			return err
 		}
 		for _, n := range i.Notes {
 			if err := iv.write("note: index %s: %s %s: %s\n", plain(i.Index), n.Path, n.Level, n.Reason); err != nil {
@@ -153,6 +151,18 @@ func (iv *invocation) showBackfills(done []ferry.Backfill) error {
 	}
 	if rejected > 0 {
 		return fmt.Errorf("%w: %d", errRejected, rejected)
+	}
+	return nil
+}
+
+// showDelta tells how changes will be found where that is not by sequence number.
+func (iv *invocation) showDelta(i ferry.IndexPlan) error {
+	switch i.Delta {
+	case ferry.ByReconcile:
+		return iv.write("note: index %s: every round compares all its documents, since %s\n", plain(i.Index), plain(i.DeltaReason))
+	case ferry.ByTime:
+		return iv.write("note: index %s: rounds read what is new by its time field, and see neither updates of old documents nor deletes, since %s\n", plain(i.Index), plain(i.DeltaReason))
+	case ferry.ByWindows:
 	}
 	return nil
 }

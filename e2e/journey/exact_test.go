@@ -1,7 +1,6 @@
 package journey_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -52,7 +51,7 @@ func TestExactUnderFire(t *testing.T) {
 			yaml := p.config(t, "fire", `code, "logs-*", "streamed-*"`, "stream: {page: {docs: 200}}\nmax_delete: 90%\ncutover: {aliases: {found: code}}\n")
 			stop := p.hostile(t, 100, names...)
 			n := kills(t)
-			r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)) //nolint:gosec // moments, not secrets
+			r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 			p.killAtRandom(t, r, n/2, "run", "--json", "-c", yaml)
 			esferry(t, "run", "--json", "-c", yaml).want(t, 0)
 			p.killAtRandom(t, r, n-n/2, "sync", "--follow", "--interval", "100ms", "--json", "-c", yaml)
@@ -106,6 +105,6 @@ func (p *pair) killAtRandom(t *testing.T, r *rand.Rand, times int, args ...strin
 		}
 		alive.end(t)
 		alive.mustNotHaveFailed(t)
-		t.Log(fmt.Sprintf("killed after %s at %.120s", life.Round(time.Millisecond), alive.last))
+		t.Logf("killed after %s at %.120s", life.Round(time.Millisecond), alive.last)
 	}
 }

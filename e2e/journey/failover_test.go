@@ -2,7 +2,6 @@ package journey_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -108,11 +107,12 @@ func (p *pair) killPrimaries(t *testing.T) int {
 func (p *pair) promoted(t *testing.T, killed int) {
 	t.Helper()
 	err := retry.Poll(t.Context(), "the replicas to be promoted", 200*time.Millisecond, func(context.Context) (bool, error) {
-		status, answer := ask(t, "GET", p.source.URL()+"/_cat/shards/code,logs-a,streamed-logs?format=json&h=prirep,state,node", "")
-		var copies []struct{ Prirep, State, Node string }
-		if status != 200 || json.Unmarshal([]byte(answer), &copies) != nil {
+		status, answer := ask(t, "GET", p.source.URL()+"/_cat/shards/code,logs-a,streamed-logs?format=json&h=prirep,state,node", "") //nolint:contextcheck // it has the test's own
+		if status != 200 {
 			return false, nil
 		}
+		var copies []struct{ Prirep, State, Node string }
+		decode(t, answer, &copies)
 		waits := slices.ContainsFunc(copies, func(c struct{ Prirep, State, Node string }) bool {
 			return c.Prirep == "p" && (c.State != "STARTED" || c.Node == fmt.Sprintf("node-%d", killed+1))
 		})

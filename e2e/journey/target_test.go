@@ -3,6 +3,7 @@ package journey_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -172,4 +173,34 @@ func TestFamiliesAndPoison(t *testing.T) {
 	}
 	esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
 	p.mustBeEqual(t, "streamed-family")
+}
+
+// TestTimeField reads an append-only index without sequence numbers by its time
+// field: what is new arrives, and nothing else is read again.
+func TestTimeField(t *testing.T) {
+	p := newPair(t, lab.Spec{Engine: lab.ES56}, lab.Spec{Engine: lab.ES68})
+	p.load(t, logs("streamed-logs", 1500))
+	source, _ := p.proxied(t)
+	yaml := p.config(t, "time", "streamed-logs", "")
+	timed := strings.Replace(read(t, yaml), "indices:\n", "indices:\n  time_fields: {\"streamed-*\": \"@timestamp\"}\n", 1)
+	if err := os.WriteFile(yaml, []byte(timed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if o := esferry(t, "plan", "-c", yaml).want(t, 0); !strings.Contains(o.stdout, "neither updates of old documents nor deletes") {
+		t.Errorf("the plan does not say what it is blind to:\n%s", o.stdout)
+	}
+	esferry(t, "run", "-c", yaml).want(t, 0)
+	for i := range 30 {
+		call(t, "PUT", fmt.Sprintf("%s/streamed-logs/doc/new-%d", p.source.URL(), i), fmt.Sprintf(`{"@timestamp":%q,"message":"new"}`, time.Now().UTC().Format(time.RFC3339)))
+	}
+	source.Reset()
+	esferry(t, "sync", "-c", yaml).want(t, 0)
+	if n := source.Counts().Documents; n != 30 {
+		t.Errorf("got %d documents read, want the 30 new ones", n)
+	}
+	p.mustBeEqual(t, "streamed-logs")
+	call(t, "DELETE", p.source.URL()+"/streamed-logs/doc/new-0", "")
+	if o := esferry(t, "sync", "-c", yaml).want(t, 3); !strings.Contains(o.stderr, "differ") {
+		t.Errorf("a delete that it does not see: got %s", o.stderr)
+	}
 }

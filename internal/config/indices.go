@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // The paths that an index can take to the target.
 const (
@@ -16,6 +19,12 @@ type Indices struct {
 	Exclude []string `json:"exclude,omitempty"`
 	// Paths are PathSnapshot or PathStream by pattern.
 	Paths map[string]string `json:"paths,omitempty"`
+	// TimeFields name, by pattern, the field that tells when a document was
+	// written, for append-only indices without sequence numbers: their rounds then
+	// read what is new by it, less TimeOverlap, and are blind to updates of old
+	// documents and to deletes.
+	TimeFields  map[string]string `json:"time_fields,omitempty"`
+	TimeOverlap Duration          `json:"time_overlap"`
 	// Rename gives an index another name on the target. Exact names only.
 	Rename map[string]string `json:"rename,omitempty"`
 }
@@ -25,6 +34,8 @@ func (x *Indices) fields() []field {
 		{name: "include", into: oneOrMore(&x.Include, indexPattern, notSystem)},
 		{name: "exclude", into: texts(&x.Exclude, indexPattern)},
 		{name: "paths", into: textMap(&x.Paths, indexPattern, pathWord)},
+		{name: "time_fields", into: textMap(&x.TimeFields, indexPattern, fieldName)},
+		{name: "time_overlap", into: unit(&x.TimeOverlap)},
 		{name: "rename", into: textMap(&x.Rename, indexName, indexName)},
 	}
 }
@@ -51,9 +62,17 @@ func (x *Indices) Match(name string) bool {
 // index: its exact name, else the pattern with the most characters that are no
 // wildcards, else the one that is first in the alphabet. It is "" where no
 // pattern matches, and the path is the program's to choose.
-func (x *Indices) PathFor(name string) string {
+func (x *Indices) PathFor(name string) string { return mostSpecific(x.Paths, name) }
+
+// TimeField gives the field that the most specific pattern of TimeFields sets
+// for an index, and how far rounds go back behind the last one; "" for none.
+func (x *Indices) TimeField(name string) (field string, overlap time.Duration) {
+	return mostSpecific(x.TimeFields, name), time.Duration(x.TimeOverlap)
+}
+
+func mostSpecific(byPattern map[string]string, name string) string {
 	best, most := "", -1
-	for pattern := range x.Paths {
+	for pattern := range byPattern {
 		if !overlap(pattern, name) {
 			continue
 		}
@@ -65,7 +84,7 @@ func (x *Indices) PathFor(name string) string {
 			best, most = pattern, n
 		}
 	}
-	return x.Paths[best]
+	return byPattern[best]
 }
 
 // TargetName gives the name that an index has on the target.

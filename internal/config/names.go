@@ -85,6 +85,13 @@ func prefix(dst *string) into {
 	}
 }
 
+func fieldName(s string) *complaint {
+	if s == "" || strings.ContainsAny(s, "*? ") {
+		return &complaint{message: "wants the name of one field, such as @timestamp"}
+	}
+	return nil
+}
+
 func pathWord(s string) *complaint {
 	if s != PathSnapshot && s != PathStream {
 		return &complaint{message: "wants one of " + PathSnapshot + ", " + PathStream}

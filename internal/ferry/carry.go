@@ -245,7 +245,7 @@ func (ix *index) recordStart(ctx context.Context, definition, translated cluster
 // numbered.
 func (ix *index) startingMarks(ctx context.Context, mark func(shard.Position) checkpoint.Watermark) ([]checkpoint.Watermark, error) {
 	rec := ix.snapshotRecord()
-	if rec.Delta == ByReconcile {
+	if !rec.numbered() {
 		return nil, nil
 	}
 	if err := ix.checkSource(ctx); err != nil {

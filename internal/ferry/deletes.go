@@ -69,7 +69,7 @@ func (ix *index) deletes(ctx context.Context) error {
 
 func (ix *index) deletesOnce(ctx context.Context) error {
 	rec := ix.snapshotRecord()
-	if rec.Delta == ByReconcile {
+	if !rec.numbered() {
 		// Its rounds have found them.
 		return nil
 	}

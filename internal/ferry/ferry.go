@@ -24,6 +24,9 @@ type Selection interface {
 	Match(index string) bool
 	// PathFor gives "stream", "snapshot", or "" for esferry's own choice.
 	PathFor(index string) string
+	// TimeField gives the field by which an append-only index without sequence
+	// numbers is read, and how far each round goes back; "" for none.
+	TimeField(index string) (field string, overlap time.Duration)
 	// TargetName is the index's name on the target.
 	TargetName(index string) string
 }

@@ -65,7 +65,7 @@ func (c *cutover) quiet(ctx context.Context, ix *index) error {
 	if f.options.Cutover.Freeze == FreezeNone {
 		return nil
 	}
-	if ix.snapshotRecord().Delta == ByReconcile {
+	if !ix.snapshotRecord().numbered() {
 		return ix.idle(ctx)
 	}
 	// The block API has waited for writes in flight; elsewhere standing still
@@ -87,7 +87,7 @@ func (c *cutover) quiet(ctx context.Context, ix *index) error {
 // closeWithReconcile compares all documents of an index once more where the
 // source's primary terms could only be guessed: a failover may have gone unseen.
 func (c *cutover) closeWithReconcile(ctx context.Context, ix *index) error {
-	if !c.ferry.source.TermsHinted() || ix.snapshotRecord().Delta == ByReconcile {
+	if !c.ferry.source.TermsHinted() || !ix.snapshotRecord().numbered() {
 		return nil
 	}
 	_, err := ix.reconcile(ctx, !c.ferry.options.Reconcile.VersionsOnly)

@@ -160,10 +160,14 @@ func (f *Ferry) planDelta(ctx context.Context, one *IndexPlan, there cluster.Ind
 	}
 	numbered, why, err := preflight.Numbered(ctx, f.source, there)
 	one.Delta, one.DeltaReason = ByWindows, why
-	if !numbered {
-		one.Delta = ByReconcile
+	if numbered || err != nil {
+		return err
 	}
-	return err
+	one.Delta = ByReconcile
+	if field, _ := f.options.Select.TimeField(there.Name); field != "" {
+		one.Delta = ByTime
+	}
+	return nil
 }
 
 // translated tells what creating the index on the target would drop, and what

@@ -285,7 +285,7 @@ func (r *reconciliation) remove(ctx context.Context, extra []sink.Gone, writer *
 // settled waits until what the source just said can no longer be taken back,
 // where the source numbers its operations.
 func (r *reconciliation) settled(ctx context.Context) error {
-	if r.sides.rec.Delta == ByReconcile {
+	if !r.sides.rec.numbered() {
 		return nil
 	}
 	return r.sides.settle(ctx)

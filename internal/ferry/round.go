@@ -60,8 +60,12 @@ func (ix *index) roundOnce(ctx context.Context) (int64, error) {
 	if err := ix.checkTarget(ctx); err != nil {
 		return 0, err
 	}
-	if ix.snapshotRecord().Delta == ByReconcile {
+	switch ix.snapshotRecord().Delta {
+	case ByReconcile:
 		return ix.wholeRound(ctx)
+	case ByTime:
+		return ix.timeRound(ctx)
+	case ByWindows:
 	}
 	return ix.windowRound(ctx)
 }

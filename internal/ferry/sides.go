@@ -87,7 +87,7 @@ func (ix *index) compare(ctx context.Context) (Counts, error) {
 // activity counts the source's writes where they are not numbered.
 func (ix *index) activity(ctx context.Context) (cluster.Activity, error) {
 	rec := ix.snapshotRecord()
-	if rec.Delta != ByReconcile {
+	if rec.numbered() {
 		return cluster.Activity{}, nil
 	}
 	return ix.ferry.source.Activity(ctx, rec.Index)
@@ -96,7 +96,7 @@ func (ix *index) activity(ctx context.Context) (cluster.Activity, error) {
 // watch notes whether the source took writes since before, and since the
 // positions were read.
 func (s *sides) watch(ctx context.Context, before cluster.Activity) error {
-	if s.rec.Delta == ByReconcile {
+	if !s.rec.numbered() {
 		now, err := s.index.activity(ctx)
 		s.moving = s.moving || now != before
 		return err

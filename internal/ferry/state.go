@@ -33,6 +33,9 @@ const (
 	// ByReconcile compares all documents of both sides; its cost follows the
 	// index (protocol 3).
 	ByReconcile Delta = "reconcile"
+	// ByTime reads what is new by a time field: blind to updates of old documents
+	// and to deletes.
+	ByTime Delta = "time"
 )
 
 // Phase is where an index stands on its journey.
@@ -112,6 +115,8 @@ type IndexRecord struct {
 	// Poured tells the shards whose documents were carried once, where there
 	// are no watermarks to tell it.
 	Poured []bool `json:"poured,omitempty"`
+	// Since is when the last round by time began.
+	Since *time.Time `json:"since,omitempty"`
 	// PutBack holds the settings to put back at the end, with the source's values.
 	PutBack map[string]any `json:"put_back"`
 	Written sink.Result    `json:"written"`
@@ -138,6 +143,10 @@ type Record struct {
 	Switching []string `json:"switching,omitempty"`
 	Freeze    *Freeze  `json:"freeze,omitempty"`
 }
+
+// numbered reports whether the index's operations are told apart by sequence
+// numbers.
+func (r IndexRecord) numbered() bool { return r.Delta != ByReconcile && r.Delta != ByTime }
 
 // keys of the store.
 func (f *Ferry) ferryKey() string             { return f.options.Name + "/ferry" }
