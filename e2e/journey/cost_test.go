@@ -67,8 +67,9 @@ func synced(t *testing.T, yaml string, sides ...*faults.Proxy) cost {
 		side.Reset()
 	}
 	began := time.Now()
-	finished(t, theWorld.released, "sync", "--json", "-c", yaml).want(t, 0)
+	o := finished(t, theWorld.released, "sync", "--json", "-c", yaml).want(t, 0)
 	c := cost{took: time.Since(began)}
+	t.Log(tail(o.stdout))
 	for _, side := range sides {
 		n := side.Counts()
 		c.requests, c.documents, c.asked = c.requests+n.Requests, c.documents+n.Documents, c.asked+n.Asked

@@ -204,3 +204,39 @@ func TestTimeField(t *testing.T) {
 		t.Errorf("a delete that it does not see: got %s", o.stderr)
 	}
 }
+
+// TestSplitTypes makes an index of each type, where the target has one in each:
+// refused by default, done by choice.
+func TestSplitTypes(t *testing.T) {
+	p := newPair(t, lab.Spec{Engine: lab.ES56}, lab.Spec{Engine: lab.ES68})
+	call(t, "PUT", p.source.URL()+"/streamed-mixed", `{"mappings":{"Order":{"properties":{"n":{"type":"long"}}},"note":{"properties":{"n":{"type":"long"}}}}}`)
+	for i := range 40 {
+		call(t, "PUT", fmt.Sprintf("%s/streamed-mixed/Order/%d", p.source.URL(), i), fmt.Sprintf(`{"n":%d}`, i))
+		if i%2 == 0 {
+			call(t, "PUT", fmt.Sprintf("%s/streamed-mixed/note/%d?routing=r%d", p.source.URL(), i, i%3), fmt.Sprintf(`{"n":%d}`, -i))
+		}
+	}
+	yaml := p.config(t, "split", "streamed-mixed", "max_delete: 90%\n")
+	if o := esferry(t, "run", "-c", yaml).want(t, 1); !strings.Contains(o.stderr, "2 types") || !strings.Contains(o.stderr, "indices.types") {
+		t.Errorf("got %s, want a refusal that names the way out", o.stderr)
+	}
+	text := strings.Replace(read(t, yaml), "indices:\n", "indices:\n  types: split\n", 1)
+	if err := os.WriteFile(yaml, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	esferry(t, "run", "-c", yaml).want(t, 0)
+	call(t, "DELETE", p.source.URL()+"/streamed-mixed/Order/7", "")
+	call(t, "PUT", p.source.URL()+"/streamed-mixed/note/8?routing=r2", `{"n":888}`)
+	esferry(t, "run", "--cutover", "-c", yaml).want(t, 0)
+	for path, want := range map[string]string{
+		"/streamed-mixed-order/_count": `"count":39`, "/streamed-mixed-note/_count": `"count":20`,
+		"/streamed-mixed-order/_search?q=_id:8": `"n":8}`, "/streamed-mixed-note/_search?q=_id:8": `"n":888}`, "/streamed-mixed-note/_search?q=_id:10": `"_routing":"r1"`,
+	} {
+		if got := call(t, "GET", p.target.URL()+path, ""); !strings.Contains(got, want) {
+			t.Errorf("%s: got %s, want %s", path, got, want)
+		}
+	}
+	if status, answer := ask(t, "PUT", p.source.URL()+"/streamed-mixed/Order/new", `{}`); status != 403 {
+		t.Errorf("the source takes writes after the switch: status %d, %s", status, answer)
+	}
+}

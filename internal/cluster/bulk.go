@@ -125,7 +125,7 @@ func (c *Cluster) versions(ctx context.Context, index string, keys []Key) ([]Fou
 			Error   json.RawMessage `json:"error"`
 		}
 	}
-	r := request{op: op, index: index, method: "POST", path: path(index, "_mget"), body: keyList(keys), params: params("_source", "false")}
+	r := request{op: op, index: index, method: "POST", path: c.documents(index, "_mget"), body: keyList(keys), params: params("_source", "false")}
 	// Without _source the routing comes only when it is asked for.
 	stored := "stored_fields"
 	if !c.identity.AtLeast(5, 0) {
@@ -160,7 +160,7 @@ func (c *Cluster) versions(ctx context.Context, index string, keys []Key) ([]Fou
 // Documents gives what the index holds under each key in real time, with
 // sources: one page, for the reader to cut. The body must be closed.
 func (c *Cluster) Documents(ctx context.Context, index string, keys []Key) (Page, error) {
-	r := request{op: "read documents by id", index: index, method: "POST", path: path(index, "_mget"), body: keyList(keys), params: params()}
+	r := request{op: "read documents by id", index: index, method: "POST", path: c.documents(index, "_mget"), body: keyList(keys), params: params()}
 	if c.identity.Product == OpenSearch {
 		r.params.Set("preference", "_primary")
 	}

@@ -31,7 +31,9 @@ type Cluster struct {
 	patience retry.Policy
 	identity Identity
 	// hinted: primary terms could not be read of the cluster state.
-	hinted atomic.Bool
+	hinted *atomic.Bool
+	// docType restricts calls about documents to one type; empty for all.
+	docType string
 }
 
 // request is one call: what it is for, and how it is sent.
@@ -68,8 +70,24 @@ func Dial(o Options) (*Cluster, error) {
 	}
 	return &Cluster{
 		client: client, http: plain, address: strings.Join(o.URLs, ","),
-		statuses: statuses, patience: o.Patience,
+		statuses: statuses, patience: o.Patience, hinted: &atomic.Bool{},
 	}, nil
+}
+
+// OfType gives the same cluster, whose calls about documents are restricted to
+// one type of an index that has several (Elasticsearch before 6).
+func (c *Cluster) OfType(name string) *Cluster {
+	typed := *c
+	typed.docType = name
+	return &typed
+}
+
+// documents gives the path of an endpoint about an index's documents.
+func (c *Cluster) documents(index, endpoint string) string {
+	if c.docType != "" {
+		return path(index, c.docType, endpoint)
+	}
+	return path(index, endpoint)
 }
 
 // Close ends idle connections.

@@ -48,7 +48,7 @@ func (c *Cluster) OpenScroll(ctx context.Context, s Scan) (Page, error) {
 		query["seq_no_primary_term"] = true
 	}
 	r := request{
-		op: "scan " + s.Window.String(), method: "POST", path: path(s.Window.Shard.Index, "_search"), once: true,
+		op: "scan " + s.Window.String(), method: "POST", path: c.documents(s.Window.Shard.Index, "_search"), once: true,
 		params: params("scroll", keepAlive(s.KeepAlive), "preference", c.onPrimary(s.Position)),
 	}
 	if s.IDsOnly {
@@ -114,7 +114,7 @@ func (c *Cluster) histogram(ctx context.Context, p shard.Position, w shard.Windo
 		}
 	}
 	r := request{
-		op: "measure " + w.String(), method: "POST", path: path(w.Shard.Index, "_search"),
+		op: "measure " + w.String(), method: "POST", path: c.documents(w.Shard.Index, "_search"),
 		body: body(map[string]any{"size": 0, "query": filter(w, query), "aggs": map[string]any{
 			"numbers": map[string]any{"histogram": map[string]any{"field": "_seq_no", "interval": interval, "min_doc_count": 1}},
 		}}),
@@ -163,7 +163,7 @@ func (c *Cluster) listed(ctx context.Context, index string, keys []Key) (map[Key
 		typed[k.Type != ""] = true
 	}
 	r := request{
-		op: "look for documents by id", index: index, method: "POST", path: path(index, "_search"),
+		op: "look for documents by id", index: index, method: "POST", path: c.documents(index, "_search"),
 		body:   body(map[string]any{"size": most, "_source": false, "query": map[string]any{"ids": map[string]any{"values": ids}}}),
 		params: params("request_cache", "false"),
 	}
@@ -230,7 +230,7 @@ func (c *Cluster) countOnce(ctx context.Context, index, preference string, shard
 		TerminatedEarly bool         `json:"terminated_early"`
 		Shards          shardsHeader `json:"_shards"`
 	}
-	r := request{op: "count the documents", index: index, method: "GET", path: path(index, "_count"), params: params()}
+	r := request{op: "count the documents", index: index, method: "GET", path: c.documents(index, "_count"), params: params()}
 	if preference == "" && c.identity.Product == OpenSearch {
 		// Under segment replication a replica counts what it had a while ago.
 		preference = "_primary"

@@ -99,7 +99,7 @@ func (c *Cluster) newestTerm(ctx context.Context, p shard.Position) (int64, erro
 		}
 	}
 	r := request{
-		op: "read the newest document of " + p.Shard.String(), method: "POST", path: path(p.Shard.Index, "_search"),
+		op: "read the newest document of " + p.Shard.String(), method: "POST", path: c.documents(p.Shard.Index, "_search"),
 		body:   `{"size":1,"_source":false,"sort":[{"_seq_no":"desc"}],"seq_no_primary_term":true}`,
 		params: params("preference", c.onPrimary(p), "request_cache", "false"),
 	}
@@ -203,9 +203,9 @@ func (c *Cluster) Primaries(ctx context.Context, index string) ([]shard.Position
 // were started.
 type Activity struct {
 	// Writes is the count of documents indexed and deleted.
-	Writes int64
+	Writes int64 `json:"writes"`
 	// Current is how many are being written at this moment.
-	Current int64
+	Current int64 `json:"current"`
 }
 
 // Activity counts the writes of an index, for engines that do not number them.

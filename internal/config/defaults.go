@@ -9,6 +9,7 @@ import (
 // holds, and path gives a path meant from the file's folder.
 func applyDefaults(c *Config, has func(key string) bool, path func(string) string) {
 	fill(has, "indices.include", &c.Indices.Include, []string{"*"})
+	fill(has, "indices.types", &c.Indices.Types, TypesRefuse)
 	// A document's own time is the writer's, and it may wait in a queue.
 	fill(has, "indices.time_overlap", &c.Indices.TimeOverlap, Duration(10*time.Minute))
 	// A page and a bulk of 8 MiB stay under the 10 MiB that the smallest of

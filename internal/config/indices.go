@@ -11,6 +11,15 @@ const (
 	PathStream   = "stream"
 )
 
+// Types is what becomes of an index of several types.
+type Types string
+
+// An index of several types is refused, or goes into an index for each.
+const (
+	TypesRefuse Types = "refuse"
+	TypesSplit  Types = "split"
+)
+
 // Indices says which of the source's indices are carried, and how. Patterns
 // know * for any text and ? for one character. Its methods are pure.
 type Indices struct {
@@ -25,6 +34,9 @@ type Indices struct {
 	// documents and to deletes.
 	TimeFields  map[string]string `json:"time_fields,omitempty"`
 	TimeOverlap Duration          `json:"time_overlap"`
+	// Types says what becomes of an index of several types where the target has
+	// one in each.
+	Types Types `json:"types"`
 	// Rename gives an index another name on the target. Exact names only.
 	Rename map[string]string `json:"rename,omitempty"`
 }
@@ -36,6 +48,7 @@ func (x *Indices) fields() []field {
 		{name: "paths", into: textMap(&x.Paths, indexPattern, pathWord)},
 		{name: "time_fields", into: textMap(&x.TimeFields, indexPattern, fieldName)},
 		{name: "time_overlap", into: unit(&x.TimeOverlap)},
+		{name: "types", into: choice(&x.Types, TypesRefuse, TypesSplit)},
 		{name: "rename", into: textMap(&x.Rename, indexName, indexName)},
 	}
 }
@@ -94,6 +107,10 @@ func (x *Indices) TargetName(name string) string {
 	}
 	return name
 }
+
+// SplitTypes reports whether an index of several types goes into an index for
+// each, where the target has one in each.
+func (x *Indices) SplitTypes() bool { return x.Types == TypesSplit }
 
 // SystemIndex reports whether a name belongs to an engine, to a security plugin
 // or to Kibana. Such indices hold users, keys and state that only their own

@@ -53,10 +53,10 @@ func (f *Ferry) adopt(p Plan) []*index {
 	defer f.mu.Unlock()
 	out := make([]*index, 0, len(p.Indices))
 	for _, one := range p.Indices {
-		ix := f.indices[one.Index]
+		ix := f.indices[one.name()]
 		if ix == nil {
-			ix = &index{ferry: f, rec: IndexRecord{Index: one.Index, Target: one.Target, Path: one.Path, Phase: Planned, Delta: one.Delta, Binding: Binding{SourceUUID: one.uuid}}}
-			f.indices[one.Index] = ix
+			ix = &index{ferry: f, rec: IndexRecord{Index: one.Index, Target: one.Target, Path: one.Path, Phase: Planned, Delta: one.Delta, Binding: Binding{SourceUUID: one.uuid}, Typing: Typing{SourceType: one.Type}}}
+			f.indices[one.name()] = ix
 		}
 		if ix.docs = one.Docs; one.Phase != Switched {
 			out = append(out, ix)
@@ -152,6 +152,9 @@ func (ix *index) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if definition, err = metadata.OnlyType(definition, rec.SourceType); err != nil {
+		return err
+	}
 	translated, notes := metadata.Translate(definition, f.source.Identity(), f.target.Identity())
 	f.noteAll(notes)
 	if rec.Phase == Planned {
@@ -236,7 +239,7 @@ func (ix *index) recordStart(ctx context.Context, definition, translated cluster
 	return ix.enter(ctx, Planned, func(r *IndexRecord) {
 		r.Marks, r.PutBack = marks, ours
 		if ix.ferry.target.Identity().Typed() {
-			r.Typing = Typing{Type: translated.Type, Types: translated.Type == ""}
+			r.Type, r.Types = translated.Type, translated.Type == ""
 		}
 	})
 }

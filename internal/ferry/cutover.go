@@ -3,6 +3,7 @@ package ferry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -200,7 +201,7 @@ func (c *cutover) step(ctx context.Context, name string, do func(ctx context.Con
 func (c *cutover) names() []string {
 	names := make([]string, len(c.indices))
 	for i, ix := range c.indices {
-		names[i] = ix.id()
+		names[i] = ix.name()
 	}
 	return names
 }
@@ -209,5 +210,9 @@ func (c *cutover) toBlock() []string {
 	if c.ferry.options.Cutover.Freeze != FreezeBlock {
 		return nil
 	}
-	return c.names()
+	names := make([]string, len(c.indices))
+	for i, ix := range c.indices {
+		names[i] = ix.id()
+	}
+	return slices.Compact(names)
 }

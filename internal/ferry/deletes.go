@@ -244,7 +244,7 @@ func (s *sides) absent(ctx context.Context, found []sink.Gone) ([]sink.Gone, err
 		for i := range keys {
 			keys[i] = part[i].Key
 		}
-		there, err := s.index.ferry.source.Versions(ctx, s.rec.Index, keys)
+		there, err := s.index.source().Versions(ctx, s.rec.Index, keys)
 		if err != nil {
 			return nil, err
 		}
@@ -271,7 +271,7 @@ func (s *sides) unlisted(ctx context.Context, found []sink.Gone) ([]sink.Gone, e
 	for i := range keys {
 		keys[i] = found[i].Key
 	}
-	listed, err := s.index.ferry.source.Listed(ctx, s.rec.Index, keys)
+	listed, err := s.index.source().Listed(ctx, s.rec.Index, keys)
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,8 @@ type Selection interface {
 	// TimeField gives the field by which an append-only index without sequence
 	// numbers is read, and how far each round goes back; "" for none.
 	TimeField(index string) (field string, overlap time.Duration)
+	// SplitTypes reports whether each type of an index goes into one of its own.
+	SplitTypes() bool
 	// TargetName is the index's name on the target.
 	TargetName(index string) string
 }
@@ -167,7 +169,7 @@ func (f *Ferry) active() []*index {
 	var out []*index
 	for _, name := range sortedNames(f.indices) {
 		phase := f.indices[name].snapshotRecord().Phase
-		if f.options.Select.Match(name) && (phase == Bound || phase == Current) {
+		if f.options.Select.Match(f.indices[name].id()) && (phase == Bound || phase == Current) {
 			out = append(out, f.indices[name])
 		}
 	}
@@ -190,6 +192,10 @@ func (f *Ferry) named(names []string) []*index {
 func (f *Ferry) carries(name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	ix := f.indices[name]
-	return ix != nil && ix.snapshotRecord().Phase != Planned
+	for _, ix := range f.indices {
+		if ix.id() == name && ix.snapshotRecord().Phase != Planned {
+			return true
+		}
+	}
+	return false
 }

@@ -3,6 +3,8 @@ package ferry
 import (
 	"context"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"esferry/internal/cluster"
 	"esferry/internal/metadata"
@@ -20,7 +22,9 @@ const (
 
 // IndexPlan is what is to happen with one index, and why.
 type IndexPlan struct {
-	Index  string `json:"index"`
+	Index string `json:"index"`
+	// Type is the one type that goes into the target, where types are split.
+	Type   string `json:"type,omitempty"`
 	Target string `json:"target"`
 	Path   Path   `json:"path"`
 	Reason string `json:"reason"`
@@ -89,12 +93,10 @@ func (f *Ferry) Plan(ctx context.Context) (Plan, error) {
 		if !f.options.Select.Match(index.Name) {
 			continue
 		}
-		one, obstacles, err := f.planIndex(ctx, index)
-		if err != nil {
+		if err := f.planInto(ctx, &p, index); err != nil {
 			return p, fmt.Errorf("plan index %s: %w", index.Name, err)
 		}
-		p.Indices, p.Obstacles = append(p.Indices, one), append(p.Obstacles, obstacles...)
-		snapshots = snapshots || one.Path == Snapshot
+		snapshots = snapshots || p.Indices[len(p.Indices)-1].Path == Snapshot
 	}
 	if len(p.Indices) == 0 {
 		p.Obstacles = append(p.Obstacles, preflight.Obstacle{
@@ -109,16 +111,61 @@ func (f *Ferry) Plan(ctx context.Context) (Plan, error) {
 	return p, err
 }
 
-func (f *Ferry) planIndex(ctx context.Context, index cluster.Index) (IndexPlan, []preflight.Obstacle, error) {
-	ours := f.indices[index.Name]
+// planInto plans an index, or each of its types where they are split.
+func (f *Ferry) planInto(ctx context.Context, p *Plan, index cluster.Index) error {
+	types := []string{""}
+	if index.Open && f.options.Select.SplitTypes() && !p.Source.AtLeast(6, 0) && p.Target.AtLeast(6, 0) {
+		definition, err := f.source.Definition(ctx, index.Name)
+		if err != nil {
+			return err
+		}
+		if several, err := metadata.Types(definition); err != nil {
+			return err
+		} else if len(several) > 1 {
+			types = several
+		}
+	}
+	for _, name := range types {
+		one, obstacles, err := f.planIndex(ctx, index, name)
+		if err != nil {
+			return err
+		}
+		p.Indices, p.Obstacles = append(p.Indices, one), append(p.Obstacles, obstacles...)
+	}
+	return nil
+}
+
+// name is the key of the index's record.
+func (p *IndexPlan) name() string { return nameOf(p.Index, p.Type) }
+
+// targetName is the index's name on the target; that of its type, in the letters
+// that index names have, comes after it where types are split.
+func (f *Ferry) targetName(index, sourceType string) string {
+	name := f.options.Select.TargetName(index)
+	if sourceType == "" {
+		return name
+	}
+	return name + "-" + strings.Map(func(r rune) rune {
+		if strings.ContainsRune(` "*\\<|>/?,#:`, r) {
+			return '_'
+		}
+		return unicode.ToLower(r)
+	}, sourceType)
+}
+
+func (f *Ferry) planIndex(ctx context.Context, index cluster.Index, sourceType string) (IndexPlan, []preflight.Obstacle, error) {
+	ours := f.indices[nameOf(index.Name, sourceType)]
 	one := IndexPlan{
-		Index: index.Name, Target: f.options.Select.TargetName(index.Name), Phase: Planned, Docs: -1,
+		Index: index.Name, Type: sourceType, Target: f.targetName(index.Name, sourceType), Phase: Planned, Docs: -1,
 		Bytes: index.Bytes, Shards: index.Shards, uuid: index.UUID,
 	}
 	var definition cluster.Definition
 	if index.Open {
 		var err error
 		if definition, err = f.source.Definition(ctx, index.Name); err != nil {
+			return one, nil, err
+		}
+		if definition, err = metadata.OnlyType(definition, sourceType); err != nil {
 			return one, nil, err
 		}
 	}
@@ -131,7 +178,9 @@ func (f *Ferry) planIndex(ctx context.Context, index cluster.Index) (IndexPlan, 
 	if err != nil {
 		return one, nil, err
 	}
-	one.Path, one.Reason = f.choose(index)
+	if one.Path, one.Reason = f.choose(index); sourceType != "" {
+		one.Path, one.Reason = Stream, "its types are split"
+	}
 	if ours != nil && one.Phase != Planned {
 		one.Path, one.Reason = ours.snapshotRecord().Path, "this ferry carries it already"
 	}
@@ -141,7 +190,7 @@ func (f *Ferry) planIndex(ctx context.Context, index cluster.Index) (IndexPlan, 
 	if err := f.planDelta(ctx, &one, index, ours); err != nil {
 		return one, nil, err
 	}
-	if one.Docs, err = f.source.Count(ctx, index.Name, nil); err != nil {
+	if one.Docs, err = f.source.OfType(sourceType).Count(ctx, index.Name, nil); err != nil {
 		return one, nil, err
 	}
 	one.EstimatedSeconds = float64(index.Bytes) / snapshotBytesPerSecond

@@ -102,7 +102,7 @@ func (r *reconciliation) tell(ctx context.Context) error {
 			})
 		}
 	}
-	read(reconcile.Source, f.source, r.sides.source)
+	read(reconcile.Source, r.sides.index.source(), r.sides.source)
 	read(reconcile.Target, f.target, r.sides.target)
 	return g.Wait()
 }
@@ -176,7 +176,7 @@ func (r *reconciliation) act(ctx context.Context) error {
 		return r.sort(ctx, work)
 	})
 	rec := r.sides.rec
-	fetcher := stream.NewFetcher(f.source, rec.Index, f.budget, f.pages(stream.Options{Types: rec.Types}))
+	fetcher := stream.NewFetcher(r.sides.index.source(), rec.Index, f.budget, f.pages(stream.Options{Types: rec.Types}))
 	writer := r.sides.index.writer()
 	for range max(1, f.options.Stream.Writers) {
 		g.Go("writer of "+rec.Index, func(ctx context.Context) error {

@@ -54,9 +54,9 @@ func (ix *index) redeliver(ctx context.Context, letters []sink.DeadLetter) ([]si
 		left = append(left, sink.NewDeadLetter(r))
 		return nil
 	}
-	writer := sink.NewWriter(f.source, f.target, o)
+	writer := sink.NewWriter(ix.source(), f.target, o)
 	var sum sink.Result
-	fetcher := stream.NewFetcher(f.source, rec.Index, f.budget, f.pages(stream.Options{Types: rec.Types}))
+	fetcher := stream.NewFetcher(ix.source(), rec.Index, f.budget, f.pages(stream.Options{Types: rec.Types}))
 	for b, err := range fetcher.Fetch(ctx, keys) {
 		if err != nil {
 			return nil, err

@@ -292,7 +292,7 @@ func (ix *index) pipe(o stream.Options) *pipe {
 	o.Types = rec.Types
 	return &pipe{
 		index: rec.Index, readers: f.options.Stream.Readers, writers: f.options.Stream.Writers, observer: f.options.Observer,
-		reader: stream.NewReader(f.source, f.budget, o),
+		reader: stream.NewReader(ix.source(), f.budget, o),
 		writer: ix.writer(),
 	}
 }
@@ -304,7 +304,7 @@ func (f *Ferry) pages(o stream.Options) stream.Options {
 }
 
 func (ix *index) writer() *sink.Writer {
-	return sink.NewWriter(ix.ferry.source, ix.ferry.target, ix.writing())
+	return sink.NewWriter(ix.source(), ix.ferry.target, ix.writing())
 }
 
 // writing says how this index is written.

@@ -49,7 +49,7 @@ func (ix *index) sides(ctx context.Context) (*sides, error) {
 }
 
 func (s *sides) count(ctx context.Context) (err error) {
-	if s.here, err = s.index.ferry.source.Count(ctx, s.rec.Index, nil); err != nil {
+	if s.here, err = s.index.source().Count(ctx, s.rec.Index, nil); err != nil {
 		return err
 	}
 	s.there, err = s.index.ferry.target.Count(ctx, s.rec.Target, nil)
@@ -66,10 +66,6 @@ func (ix *index) compare(ctx context.Context) (Counts, error) {
 	if err := ix.checkTarget(ctx); err != nil {
 		return Counts{}, err
 	}
-	before, err := ix.activity(ctx)
-	if err != nil {
-		return Counts{}, err
-	}
 	s, err := ix.sides(ctx)
 	if err != nil {
 		return Counts{}, err
@@ -77,7 +73,7 @@ func (ix *index) compare(ctx context.Context) (Counts, error) {
 	if err := s.count(ctx); err != nil {
 		return Counts{}, err
 	}
-	if err := s.watch(ctx, before); err != nil {
+	if err := s.watch(ctx); err != nil {
 		return Counts{}, err
 	}
 	c := Counts{Source: s.here, Target: s.there, Equal: s.here == s.there, Moving: s.moving, At: time.Now().UTC()}
@@ -93,12 +89,12 @@ func (ix *index) activity(ctx context.Context) (cluster.Activity, error) {
 	return ix.ferry.source.Activity(ctx, rec.Index)
 }
 
-// watch notes whether the source took writes since before, and since the
-// positions were read.
-func (s *sides) watch(ctx context.Context, before cluster.Activity) error {
+// watch notes whether the source took writes since the positions were read, or,
+// where writes are not numbered, since the last round began.
+func (s *sides) watch(ctx context.Context) error {
 	if !s.rec.numbered() {
 		now, err := s.index.activity(ctx)
-		s.moving = s.moving || now != before
+		s.moving = s.moving || s.rec.Activity == nil || now != *s.rec.Activity
 		return err
 	}
 	now, err := s.index.ferry.source.Positions(ctx, s.rec.Index)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"esferry/checkpoint"
+	"esferry/internal/cluster"
 	"esferry/internal/shard"
 	"esferry/sink"
 )
@@ -100,6 +101,20 @@ type Typing struct {
 	Type string `json:"type,omitempty"`
 	// Types: each is written under its own, of which the index has several.
 	Types bool `json:"types,omitempty"`
+	// SourceType is the one type of the source's index that is carried, where its
+	// types are split.
+	SourceType string `json:"source_type,omitempty"`
+}
+
+// Whole is how far an index is carried that has no watermarks.
+type Whole struct {
+	// Poured tells the shards whose documents were carried once.
+	Poured []bool `json:"poured,omitempty"`
+	// Since is when the last round by time began.
+	Since *time.Time `json:"since,omitempty"`
+	// Activity of the source when the last round began: another one means that
+	// it has taken writes since, or that a node was started anew.
+	Activity *cluster.Activity `json:"activity,omitempty"`
 }
 
 // IndexRecord is what the store keeps of an index.
@@ -112,11 +127,7 @@ type IndexRecord struct {
 	Binding
 	Typing
 	Marks []checkpoint.Watermark `json:"watermarks"`
-	// Poured tells the shards whose documents were carried once, where there
-	// are no watermarks to tell it.
-	Poured []bool `json:"poured,omitempty"`
-	// Since is when the last round by time began.
-	Since *time.Time `json:"since,omitempty"`
+	Whole
 	// PutBack holds the settings to put back at the end, with the source's values.
 	PutBack map[string]any `json:"put_back"`
 	Written sink.Result    `json:"written"`
@@ -142,6 +153,16 @@ type Record struct {
 	// aliases may have been switched: for them the only way is forward.
 	Switching []string `json:"switching,omitempty"`
 	Freeze    *Freeze  `json:"freeze,omitempty"`
+}
+
+// name tells the record apart: the index, and its type where types are split.
+func (r IndexRecord) name() string { return nameOf(r.Index, r.SourceType) }
+
+func nameOf(index, sourceType string) string {
+	if sourceType == "" {
+		return index
+	}
+	return index + "/" + sourceType
 }
 
 // numbered reports whether the index's operations are told apart by sequence
@@ -170,7 +191,19 @@ type index struct {
 	docs int64
 }
 
+// id is the index's name on the source.
 func (ix *index) id() string { return ix.rec.Index }
+
+// name is the key of the index's record.
+func (ix *index) name() string { return ix.rec.name() }
+
+// source is where the index's documents are read.
+func (ix *index) source() *cluster.Cluster {
+	if t := ix.rec.SourceType; t != "" {
+		return ix.ferry.source.OfType(t)
+	}
+	return ix.ferry.source
+}
 
 // change applies fn to a copy of the record, makes the copy durable, and only
 // then lets it be seen. An error leaves the record as it was.
@@ -181,7 +214,7 @@ func (ix *index) change(ctx context.Context, fn func(r *IndexRecord)) error {
 	if err != nil {
 		return fmt.Errorf("encode the checkpoint of index %s: %w", changed.Index, err)
 	}
-	if err := ix.ferry.store.Commit(ctx, ix.ferry.lease, checkpoint.Record{Key: ix.ferry.indexKey(changed.Index), Value: value}); err != nil {
+	if err := ix.ferry.store.Commit(ctx, ix.ferry.lease, checkpoint.Record{Key: ix.ferry.indexKey(changed.name()), Value: value}); err != nil {
 		return fmt.Errorf("commit the checkpoint of index %s: %w", changed.Index, err)
 	}
 	ix.mu.Lock()
@@ -226,7 +259,7 @@ func (f *Ferry) load(ctx context.Context) error {
 	f.state = state
 	f.indices = map[string]*index{}
 	for _, rec := range records {
-		f.indices[rec.Index] = &index{ferry: f, rec: rec}
+		f.indices[rec.name()] = &index{ferry: f, rec: rec}
 	}
 	return nil
 }

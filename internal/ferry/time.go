@@ -26,6 +26,9 @@ func (ix *index) timeRound(ctx context.Context) (int64, error) {
 	if err := ix.pour(ctx); err != nil {
 		return 0, err
 	}
+	if err := ix.noteActivity(ctx); err != nil {
+		return 0, err
+	}
 	rec := ix.snapshotRecord()
 	query, err := ix.sinceQuery(*rec.Since)
 	if err != nil {

@@ -24,12 +24,24 @@ func (ix *index) wholeRound(ctx context.Context) (int64, error) {
 	if err := ix.pour(ctx); err != nil {
 		return 0, err
 	}
+	if err := ix.noteActivity(ctx); err != nil {
+		return 0, err
+	}
 	found, err := ix.reconcile(ctx, !ix.ferry.options.Reconcile.VersionsOnly)
 	if err != nil {
 		return 0, err
 	}
 	ix.ferry.note(report.Event{Kind: report.RoundEnded, Index: ix.id(), Docs: found, Lag: found, Seconds: time.Since(began).Seconds()})
 	return found, nil
+}
+
+// noteActivity keeps, before a round, how much the source had written by then.
+func (ix *index) noteActivity(ctx context.Context) error {
+	now, err := ix.activity(ctx)
+	if err != nil {
+		return err
+	}
+	return ix.change(ctx, func(r *IndexRecord) { r.Activity = &now })
 }
 
 // pour carries every document of the shards that were not carried yet, shard

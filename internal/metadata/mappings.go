@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"esferry/internal/cluster"
@@ -70,6 +71,39 @@ func (t *translation) native(o *object) (mapping json.RawMessage, typ string) {
 	}
 }
 
+// Types lists the mapping types of an index of an engine that has them, sorted;
+// _default_ is none.
+func Types(d cluster.Definition) ([]string, error) {
+	o, err := readObject(d.Mappings)
+	if err != nil {
+		return nil, fmt.Errorf("read the mappings of index %s: %w", d.Index, err)
+	}
+	var names []string
+	for _, m := range o.members {
+		if m.key != "_default_" {
+			names = append(names, m.key)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// OnlyType gives the definition with the mapping of one of its types; all of
+// them when name is empty.
+func OnlyType(d cluster.Definition, name string) (cluster.Definition, error) {
+	if name == "" {
+		return d, nil
+	}
+	o, err := readObject(d.Mappings)
+	if err != nil {
+		return d, fmt.Errorf("read the mappings of index %s: %w", d.Index, err)
+	}
+	own := newObject()
+	own.set(name, o.get(name))
+	d.Mappings = own.encode()
+	return d, nil
+}
+
 // untyped takes the type's name from around the one mapping there is.
 func (t *translation) untyped(o *object) (*object, string) {
 	o.drop("_default_")
@@ -78,7 +112,7 @@ func (t *translation) untyped(o *object) (*object, string) {
 		return newObject(), "_doc"
 	case 1:
 	default:
-		t.note(Obstacle, "mappings", "the index has %d types, and an index has one since 6.0: split it on the source", len(o.members))
+		t.note(Obstacle, "mappings", "the index has %d types, and an index has one since 6.0: set indices.types to split, which makes an index of each", len(o.members))
 		return nil, ""
 	}
 	inner, err := readObject(o.members[0].value)

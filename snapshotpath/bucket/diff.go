@@ -91,8 +91,12 @@ func stageOf(key string) Stage {
 	}
 }
 
-// generation gives N of a root's index-N, -1 for other keys.
+// generation gives N of a root's index-N, -1 for other keys. Elasticsearch 2 has
+// one index only, without a number.
 func generation(key string) int64 {
+	if key == "index" {
+		return 0
+	}
 	digits, ok := strings.CutPrefix(key, "index-")
 	if !ok {
 		return -1
