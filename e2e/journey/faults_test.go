@@ -117,3 +117,27 @@ func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return lines[len(lines)-1]
 }
+
+// TestWithoutTheClusterState: where the source's cluster state may not be read,
+// primary terms are guessed, and the freeze is closed by comparing all documents.
+func TestWithoutTheClusterState(t *testing.T) {
+	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
+	p.load(t, logs("logs-a", 1000), logs("streamed-logs", 800))
+	source, _ := p.proxied(t)
+	source.Use(faults.Rule{Kinds: []faults.Kind{faults.State}, Fault: faults.Forbidden})
+	yaml := p.config(t, "stateless", `"logs-*", "streamed-*"`, "max_delete: 90%\n")
+	stop := p.writing(t, 100, "logs-a", "streamed-logs")
+	esferry(t, "run", "-c", yaml).want(t, 0)
+	esferry(t, "sync", "-c", yaml).want(t, 0)
+	o := esferry(t, "run", "--cutover", "--json", "-c", yaml).want(t, 0)
+	t.Logf("writer %s", stop())
+	for _, index := range []string{"logs-a", "streamed-logs"} {
+		if !strings.Contains(o.stdout, fmt.Sprintf(`"phase_ended","phase":"reconcile","index":%q`, index)) {
+			t.Errorf("index %s is not compared at the end", index)
+		}
+	}
+	if source.Injected() == 0 {
+		t.Error("the cluster state was never asked for")
+	}
+	p.mustBeEqual(t, "logs-a", "streamed-logs")
+}

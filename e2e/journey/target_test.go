@@ -173,6 +173,18 @@ func TestFamiliesAndPoison(t *testing.T) {
 	}
 	esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
 	p.mustBeEqual(t, "streamed-family")
+
+	call(t, "DELETE", p.source.URL()+"/streamed-family", "")
+	if err := e.CreateTypes(t.Context(), "streamed-family", 2, corpus.FamilyMappings); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Load(t.Context(), "streamed-family", corpus.Family(150)); err != nil {
+		t.Fatal(err)
+	}
+	if o := esferry(t, "sync", "--json", "-c", yaml).want(t, 0); !strings.Contains(o.stdout, "index uuid") {
+		t.Errorf("the source made anew is not told of:\n%s", tail(o.stdout))
+	}
+	p.mustBeEqual(t, "streamed-family")
 }
 
 // TestTimeField reads an append-only index without sequence numbers by its time

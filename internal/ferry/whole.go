@@ -98,6 +98,9 @@ func (ix *index) rebind(ctx context.Context, broken *checkpoint.BindingError) (i
 	if err != nil || !found {
 		return 0, errors.Join(err, broken)
 	}
+	if !rec.numbered() {
+		return ix.rebindWhole(ctx, here)
+	}
 	ix.strict = strictly(f.source.Identity(), here)
 	before, err := ix.positions(ctx)
 	if err != nil {
@@ -125,6 +128,25 @@ func (ix *index) rebind(ctx context.Context, broken *checkpoint.BindingError) (i
 	return differed, ix.change(ctx, func(r *IndexRecord) {
 		r.SourceUUID, r.TargetHistory, r.Marks, r.Reconciled = here.UUID, histories(there), marks, true
 	})
+}
+
+// rebindWhole binds an index without watermarks to what is there now; its next
+// round compares all documents anyway, or reads them from the beginning where it
+// goes by time.
+func (ix *index) rebindWhole(ctx context.Context, here cluster.Index) (int64, error) {
+	there, err := ix.ferry.target.Primaries(ctx, ix.snapshotRecord().Target)
+	if err != nil {
+		return 0, err
+	}
+	if err := ix.change(ctx, func(r *IndexRecord) {
+		if r.SourceUUID != here.UUID {
+			r.Poured = nil
+		}
+		r.SourceUUID, r.TargetHistory = here.UUID, histories(there)
+	}); err != nil {
+		return 0, err
+	}
+	return ix.roundOnce(ctx)
 }
 
 // idle waits until nothing is being written to an index whose operations are

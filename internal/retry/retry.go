@@ -23,11 +23,17 @@ type Policy struct {
 	// zero: longer, and an operator thinks that the ferry hangs.
 	Most time.Duration
 	// Total is the time after which the last error is returned; 5 min when zero:
-	// an engine's rolling restart takes about that long for a node.
+	// an engine's rolling restart takes about that long for a node. A try that
+	// lasted longer than that before it failed counts as the first one.
 	Total time.Duration
 	// Notify, when set, hears of each failed try and of the delay that follows.
 	Notify func(err error, delay time.Duration)
 }
+
+// mostLong bounds the tries that last longer than a policy's total: to read a
+// whole shard may take hours, but an engine that accepts connections and never
+// answers must not be waited for without end.
+const mostLong = 10
 
 // Retryable reports whether err calls itself temporary; in a chain the outermost
 // error that has a say decides. Errors of an ended context never are. Time-outs
@@ -63,30 +69,44 @@ func ended(err error) bool {
 // with exponential backoff and jitter in between. It returns fn's last error,
 // below ctx's when ctx ended before another try.
 func Do(ctx context.Context, p Policy, fn func(ctx context.Context) error) error {
+	total := or(p.Total, 5*time.Minute)
+	for long := 1; ; long++ {
+		lasted, err := streak(ctx, p, total, fn)
+		if err == nil || !Retryable(err) || lasted < total || long == mostLong || ctx.Err() != nil {
+			return err
+		}
+		// It worked for long before it failed, which is no streak of failures.
+		if err := Sleep(ctx, or(p.First, 200*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+}
+
+// streak tries for total at most, and tells how long the last try lasted.
+func streak(ctx context.Context, p Policy, total time.Duration, fn func(ctx context.Context) error) (lasted time.Duration, err error) {
 	schedule := backoff.NewExponentialBackOff()
 	// Jitter adds up to a half: two thirds keep the sum within Most.
 	schedule.MaxInterval = or(p.Most, 10*time.Second) * 2 / 3
 	schedule.InitialInterval = min(or(p.First, 200*time.Millisecond), schedule.MaxInterval)
-	options := []backoff.RetryOption{
-		backoff.WithBackOff(schedule),
-		backoff.WithMaxElapsedTime(or(p.Total, 5*time.Minute)),
-	}
+	options := []backoff.RetryOption{backoff.WithBackOff(schedule), backoff.WithMaxElapsedTime(total)}
 	if p.Notify != nil {
 		options = append(options, backoff.WithNotify(p.Notify))
 	}
 	var last error
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+	_, err = backoff.Retry(ctx, func() (struct{}, error) {
+		began := time.Now()
 		last = fn(ctx)
+		lasted = time.Since(began)
 		if last != nil && !Retryable(last) {
 			return struct{}{}, backoff.Permanent(last)
 		}
 		return struct{}{}, last
 	}, options...)
 	if err == nil || errors.Is(err, last) {
-		return last
+		return lasted, last
 	}
 	// Only an end of ctx is left, and err is its cause, which may hide that.
-	return fmt.Errorf("%w, before another try after: %w", ctx.Err(), last)
+	return lasted, fmt.Errorf("%w, before another try after: %w", ctx.Err(), last)
 }
 
 // Sleep waits for d or for the end of ctx, whichever is first; it returns

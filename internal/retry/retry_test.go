@@ -121,6 +121,35 @@ func TestDoKeepsItsPolicy(t *testing.T) {
 
 // When the context ends between two tries, both the end and the reason for the
 // tries are told.
+func TestALongTryIsNoStreakOfFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		err := retry.Do(t.Context(), retry.Policy{}, func(ctx context.Context) error {
+			if tries++; tries > 3 {
+				return nil
+			}
+			if err := retry.Sleep(ctx, time.Hour); err != nil {
+				return err
+			}
+			return &engineError{temporary: true, err: errors.New("interrupted")}
+		})
+		if err != nil || tries != 4 {
+			t.Errorf("got %v after %d tries, want success at the fourth", err, tries)
+		}
+		tries = 0
+		err = retry.Do(t.Context(), retry.Policy{}, func(ctx context.Context) error {
+			tries++
+			if err := retry.Sleep(ctx, time.Hour); err != nil {
+				return err
+			}
+			return &engineError{temporary: true, err: errors.New("interrupted")}
+		})
+		if err == nil || tries > 20 {
+			t.Errorf("got %v after %d tries, want it to end some day", err, tries)
+		}
+	})
+}
+
 func TestDoContextEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -191,6 +191,9 @@ func instead(f Fault) (reply, bool) {
 	case Unavailable:
 		return own(http.StatusServiceUnavailable, "application/json",
 			`{"error":{"type":"cluster_block_exception","reason":"blocked by: no master (injected)"},"status":503}`), true
+	case Forbidden:
+		return own(http.StatusForbidden, "application/json",
+			`{"error":{"type":"security_exception","reason":"action is unauthorized (injected)"},"status":403}`), true
 	case TooLarge:
 		return gateway(http.StatusRequestEntityTooLarge), true
 	default:

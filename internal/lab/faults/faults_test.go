@@ -180,6 +180,7 @@ func TestCountsCompressedBodies(t *testing.T) {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	const json429 = `{"error":{"type":"es_rejected_execution_exception","reason":"rejected execution: the queue is full (injected)"},"status":429}`
+	const json403 = `{"error":{"type":"security_exception","reason":"action is unauthorized (injected)"},"status":403}`
 	const json503 = `{"error":{"type":"cluster_block_exception","reason":"blocked by: no master (injected)"},"status":503}`
 	html := func(title string) string {
 		return "<html><head><title>" + title + "</title></head><body><h1>" + title + "</h1></body></html>\r\n"
@@ -200,6 +201,7 @@ func TestFaults(t *testing.T) {
 		{faults.Refuse, gives(page), 0, 0, 0, "", syscall.ECONNRESET},
 		{faults.TooMany, gives(page), 0, 429, int64(len(json429)), json429, nil},
 		{faults.Unavailable, gives(page), 0, 503, int64(len(json503)), json503, nil},
+		{faults.Forbidden, gives(page), 0, 403, int64(len(json403)), json403, nil},
 		{faults.TooLarge, gives(page), 0, 413, int64(len(html("413 Request Entity Too Large"))), html("413 Request Entity Too Large"), nil},
 		{faults.LoseAnswer, gives(page), 1, 0, 0, "", syscall.ECONNRESET},
 		{faults.GatewayTimeout, gives(page), 1, 504, int64(len(html("504 Gateway Timeout"))), html("504 Gateway Timeout"), nil},

@@ -78,6 +78,8 @@ const (
 	TooMany Fault = "too many"
 	// Unavailable answers 503 as an engine without a master does.
 	Unavailable Fault = "unavailable"
+	// Forbidden answers 403 as an engine does to a user without the privilege.
+	Forbidden Fault = "forbidden"
 	// TooLarge answers 413 with a gateway's HTML, only to bodies of more than
 	// Rule.Bytes bytes on the wire.
 	TooLarge Fault = "too large"
