@@ -46,6 +46,48 @@ func TestTargetGone(t *testing.T) {
 	}
 }
 
+// TestTargetMadeAnewMidRun puts somebody else's index in the place of ours while
+// it is being written: nothing may arrive there.
+func TestTargetMadeAnewMidRun(t *testing.T) {
+	p := newPair(t, lab.Spec{Engine: lab.ES717}, lab.Spec{Engine: lab.ES819})
+	p.load(t, logs("streamed-logs", 3000), logs("logs-a", 1000))
+	_, target := p.proxied(t)
+	slow := faults.Rule{Kinds: []faults.Kind{faults.Bulk}, Fault: faults.Delay, For: 100 * time.Millisecond}
+	yaml := p.config(t, "anew", "streamed-logs", "stream: {page: {docs: 50}}\n")
+	target.Use(slow)
+	run := started(t, "run", "--json", "-c", yaml)
+	run.await(t, `"progress"`, `"streamed-logs"`, `"bytes"`)
+	call(t, "DELETE", p.target.URL()+"/streamed-logs", "")
+	call(t, "PUT", p.target.URL()+"/streamed-logs/_doc/foreign?refresh=true", `{"mine":true}`)
+	if code := run.end(t); code == 0 {
+		t.Errorf("got exit code 0, want a refusal:\n%s", tail(run.stderr.String()))
+	}
+	call(t, "POST", p.target.URL()+"/streamed-logs/_refresh", "")
+	if answer := call(t, "GET", p.target.URL()+"/streamed-logs/_count", ""); !strings.Contains(answer, `"count":1,`) {
+		t.Errorf("somebody else's index was written to: %s", answer)
+	}
+
+	// Restored over in the middle of a round: the next one compares everything.
+	target.Use()
+	yaml = p.config(t, "over", "logs-a", "stream: {page: {docs: 50}}\nmax_delete: 95%\n")
+	esferry(t, "run", "-c", yaml).want(t, 0)
+	own := p.target.URL() + "/_snapshot/own"
+	call(t, "PUT", own, fmt.Sprintf(`{"type":"fs","settings":{"location":%q}}`, filepath.Join(p.to.Dir, "own")))
+	call(t, "PUT", own+"/before?wait_for_completion=true", `{"indices":"logs-a","include_global_state":false}`)
+	stop := p.writing(t, 400, "logs-a")
+	target.Use(slow)
+	follow := started(t, "sync", "--follow", "--interval", "10ms", "--json", "-c", yaml)
+	follow.await(t, `"progress"`, `"logs-a"`, `"bytes"`)
+	call(t, "POST", p.target.URL()+"/logs-a/_close", "")
+	call(t, "POST", own+"/before/_restore?wait_for_completion=true", `{"indices":"logs-a","include_global_state":false}`)
+	follow.await(t, `"phase_ended"`)
+	follow.kill(t)
+	target.Use()
+	t.Logf("writer %s", stop())
+	esferry(t, "sync", "-c", yaml).want(t, 0)
+	p.mustBeEqual(t, "logs-a")
+}
+
 // TestBrokenBindings changes indices behind esferry's back. What a comparison
 // of all documents can mend is mended by the next sync, and said; a target that
 // was made anew is somebody else's, and is refused.
