@@ -54,6 +54,9 @@ type Plan struct {
 	Target    cluster.Identity     `json:"target"`
 	Indices   []IndexPlan          `json:"indices"`
 	Obstacles []preflight.Obstacle `json:"obstacles"`
+
+	// restrictions of the source's user.
+	restrictions []cluster.Restriction
 }
 
 // ObstacleError refuses a ferry before anything is changed.
@@ -86,6 +89,9 @@ func (f *Ferry) Plan(ctx context.Context) (Plan, error) {
 	}
 	all, err := f.source.Indices(ctx)
 	if err != nil {
+		return p, err
+	}
+	if p.restrictions, err = f.source.Restrictions(ctx); err != nil {
 		return p, err
 	}
 	snapshots := false
@@ -126,7 +132,7 @@ func (f *Ferry) planInto(ctx context.Context, p *Plan, index cluster.Index) erro
 		}
 	}
 	for _, name := range types {
-		one, obstacles, err := f.planIndex(ctx, index, name)
+		one, obstacles, err := f.planIndex(ctx, p, index, name)
 		if err != nil {
 			return err
 		}
@@ -153,7 +159,7 @@ func (f *Ferry) targetName(index, sourceType string) string {
 	}, sourceType)
 }
 
-func (f *Ferry) planIndex(ctx context.Context, index cluster.Index, sourceType string) (IndexPlan, []preflight.Obstacle, error) {
+func (f *Ferry) planIndex(ctx context.Context, p *Plan, index cluster.Index, sourceType string) (IndexPlan, []preflight.Obstacle, error) {
 	ours := f.indices[nameOf(index.Name, sourceType)]
 	one := IndexPlan{
 		Index: index.Name, Type: sourceType, Target: f.targetName(index.Name, sourceType), Phase: Planned, Docs: -1,
@@ -174,6 +180,7 @@ func (f *Ferry) planIndex(ctx context.Context, index cluster.Index, sourceType s
 	}
 	obstacles, err := preflight.Index(ctx, preflight.Subject{
 		Source: f.source, Target: f.target, Index: index, Mappings: definition.Mappings, TargetName: one.Target, Ours: one.Phase != Planned,
+		Restrictions: p.restrictions,
 	})
 	if err != nil {
 		return one, nil, err

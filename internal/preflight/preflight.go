@@ -35,6 +35,8 @@ type Subject struct {
 	Mappings json.RawMessage
 	// TargetName is the index's name on the target.
 	TargetName string
+	// Restrictions of the source's user.
+	Restrictions []cluster.Restriction
 	// Ours says that the target index was made by this ferry.
 	Ours bool
 }
@@ -45,7 +47,7 @@ type check func(ctx context.Context, s Subject) (Obstacle, error)
 // Index runs every check of an index, cheapest first, and stops at the first
 // obstacle: later ones ask an index that may not be able to answer.
 func Index(ctx context.Context, s Subject) ([]Obstacle, error) {
-	for _, ask := range []check{isOpen, isPlain, nameIsFree, keepsSource} {
+	for _, ask := range []check{isOpen, isPlain, nameIsFree, keepsSource, seesAll} {
 		o, err := ask(ctx, s)
 		if err != nil {
 			return nil, err
