@@ -117,6 +117,9 @@ func (c *cutover) prepare(ctx context.Context) error {
 			if err := ix.catchUp(ctx); err != nil {
 				return err
 			}
+			if err := ix.fence(ctx); err != nil {
+				return err
+			}
 			if err := c.ferry.target.Refresh(ctx, ix.snapshotRecord().Target); err != nil {
 				return err
 			}
