@@ -144,7 +144,7 @@ func TestBrokenBindings(t *testing.T) {
 // TestPipelinesOfTheTarget: templates of the target give every new index a
 // default and a final pipeline, which must not touch what is carried.
 func TestPipelinesOfTheTarget(t *testing.T) {
-	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
+	p := newPair(t, lab.Spec{Engine: lab.OS219}, lab.Spec{Engine: lab.OS38})
 	p.load(t, logs("logs-a", 800), logs("streamed-logs", 800))
 	for _, name := range []string{"first", "last"} {
 		call(t, "PUT", p.target.URL()+"/_ingest/pipeline/"+name, fmt.Sprintf(`{"processors":[{"set":{"field":"%s_was_here","value":true}}]}`, name))
