@@ -11,6 +11,7 @@ import (
 	"esferry/checkpoint"
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/group"
 	"esferry/internal/report"
 	"esferry/internal/retry"
 	"esferry/internal/shard"
@@ -80,17 +81,9 @@ func (ix *index) windowRound(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := ix.ferry.source.Refresh(ctx, ix.id()); err != nil {
-		return 0, err
-	}
-	tasks, err := r.tasks(ctx, positions)
+	tasks, err := r.prepare(ctx, positions)
 	if err != nil {
 		return 0, err
-	}
-	if len(tasks) > 0 {
-		if err := ix.fence(ctx); err != nil {
-			return 0, err
-		}
 	}
 	p := ix.pipe(stream.Options{})
 	p.landed, p.commit = r.landed, func(ctx context.Context) error { return r.commit(ctx, p.result()) }
@@ -151,6 +144,24 @@ func beginAll(rec IndexRecord, positions []shard.Position) ([]checkpoint.Round, 
 		}
 	}
 	return rounds, nil
+}
+
+// prepare refreshes the source and cuts what the round carries; the fence before
+// its first write is made meanwhile, unless there is nothing to write.
+func (r *round) prepare(ctx context.Context, positions []shard.Position) (tasks []task, err error) {
+	ix := r.index
+	g, _ := group.New(ctx)
+	g.Go("windows of "+ix.id(), func(ctx context.Context) (err error) {
+		if err = ix.ferry.source.Refresh(ctx, ix.id()); err != nil {
+			return err
+		}
+		tasks, err = r.tasks(ctx, positions)
+		return err
+	})
+	if slices.ContainsFunc(r.shards, func(s checkpoint.Round) bool { return s.Window.Span() > 0 }) {
+		g.Go("fence of "+ix.id(), ix.fence)
+	}
+	return tasks, g.Wait()
 }
 
 // tasks cuts what the round carries into windows.

@@ -48,12 +48,18 @@ func (ix *index) sides(ctx context.Context) (*sides, error) {
 	return s, nil
 }
 
-func (s *sides) count(ctx context.Context) (err error) {
-	if s.here, err = s.index.source().Count(ctx, s.rec.Index, nil); err != nil {
+// count counts both sides, at the same time.
+func (s *sides) count(ctx context.Context) error {
+	g, _ := group.New(ctx)
+	g.Go("count "+s.rec.Index, func(ctx context.Context) (err error) {
+		s.here, err = s.index.source().Count(ctx, s.rec.Index, nil)
 		return err
-	}
-	s.there, err = s.index.ferry.target.Count(ctx, s.rec.Target, nil)
-	return err
+	})
+	g.Go("count "+s.rec.Target+" on the target", func(ctx context.Context) (err error) {
+		s.there, err = s.index.ferry.target.Count(ctx, s.rec.Target, nil)
+		return err
+	})
+	return g.Wait()
 }
 
 // surplus is how many documents the target holds too many.

@@ -5,16 +5,20 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"esferry/internal/group"
 	"esferry/internal/shard"
 )
 
 const (
-	// firstRanges of a shard in the coarsest histogram, and fan of each finer
-	// one: with clauses ranges at once, a request stays under the engines'
-	// 10,000 buckets and 1,024 clauses.
+	// firstRanges of a shard in the coarsest histogram.
 	firstRanges = 1024
-	fan         = 16
-	clauses     = 500
+	// A finer histogram divides each range that differs into at least leastFan,
+	// and into more where few differ: with clauses ranges at once, a request stays
+	// under the engines' 10,000 buckets and 1,024 clauses.
+	leastFan = 16
+	mostFan  = 256
+	clauses  = 500
+	buckets  = 9000
 	// worth is how many documents may be read for each one that differs.
 	worth = 16
 )
@@ -46,7 +50,7 @@ func Descend(ctx context.Context, source, target Primary, w shard.Window) ([]Dif
 	interval := max(1, w.Span()/firstRanges)
 	found, err := compare(ctx, source, target, w, nil, interval)
 	for err == nil && interval > 1 && !cheap(found) {
-		interval = max(1, interval/fan)
+		interval = max(1, interval/min(mostFan, max(leastFan, buckets/int64(len(found)))))
 		found, err = finer(ctx, source, target, w, found, interval)
 	}
 	if err != nil {
@@ -98,12 +102,17 @@ func Ranges(found []Difference) json.RawMessage {
 
 // compare counts on both sides and gives the ranges that differ.
 func compare(ctx context.Context, source, target Primary, w shard.Window, query json.RawMessage, interval int64) ([]Difference, error) {
-	here, err := source.Side.Histogram(ctx, source.Position, shard.Window{Shard: source.Position.Shard, From: w.From, To: w.To}, query, interval)
-	if err != nil {
-		return nil, err
-	}
-	there, err := target.Side.Histogram(ctx, target.Position, w, query, interval)
-	if err != nil {
+	var here, there []shard.Bucket
+	g, _ := group.New(ctx)
+	g.Go("measure "+source.Position.Shard.String(), func(ctx context.Context) (err error) {
+		here, err = source.Side.Histogram(ctx, source.Position, shard.Window{Shard: source.Position.Shard, From: w.From, To: w.To}, query, interval)
+		return err
+	})
+	g.Go("measure "+w.Shard.String(), func(ctx context.Context) (err error) {
+		there, err = target.Side.Histogram(ctx, target.Position, w, query, interval)
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	return differences(here, there, w, interval), nil
