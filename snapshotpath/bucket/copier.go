@@ -30,9 +30,12 @@ const (
 // Report is what a copy did.
 type Report struct {
 	// Copied and Bytes are what went over; Skipped was there already.
-	Copied, Bytes, Skipped int64
+	Copied  int64 `json:"copied"`
+	Bytes   int64 `json:"bytes"`
+	Skipped int64 `json:"skipped"`
 	// Objects and TotalBytes are both sides' whole content now.
-	Objects, TotalBytes int64
+	Objects    int64 `json:"objects"`
+	TotalBytes int64 `json:"total_bytes"`
 }
 
 // Copier copies a repository. Its Copy may be repeated at any time: what is
