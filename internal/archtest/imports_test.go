@@ -46,7 +46,7 @@ func table() []row {
 		{"sink", engine, []string{"golang.org/x/time"}},
 		{"snapshotpath", with(engine, "snapshotpath/bucket"), nil},
 		{"snapshotpath/bucket/layout", nil, []string{"github.com/klauspost/compress"}},
-		{"snapshotpath/bucket", with(leaves, "snapshotpath/bucket/layout"), []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}},
+		{"snapshotpath/bucket", with(leaves, "snapshotpath/bucket/layout"), []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}},
 		{"internal/reconcile", engine, []string{"github.com/zeebo/xxh3", "github.com/klauspost/compress"}},
 		{"internal/verify", engine, []string{"github.com/zeebo/xxh3"}},
 		{"internal/metadata", engine, nil},
