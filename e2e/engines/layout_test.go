@@ -123,7 +123,7 @@ func carryOne(t *testing.T, from, to, snapshot string) {
 		newest = "index-2"
 		carry("index.latest")
 	}
-	root := must(layout.ParseRoot(read(newest)))(t)
+	root := must(layout.ParseRoot(newest, read(newest)))(t)
 	s := must(root.Named(snapshot))(t)
 	root = root.Learn(must(layout.ParseSnapshot(s.Key(), carry(s.Key())))(t))
 	carry(s.MetaKey())

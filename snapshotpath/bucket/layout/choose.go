@@ -22,7 +22,7 @@ func (r *Root) Choose(chosen ...Snapshot) (*Root, error) {
 		}
 		keep[s.UUID] = true
 	}
-	out := &Root{UUID: r.UUID, rawSnapshots: []json.RawMessage{}, lookup: map[string]map[string]string{}, blobs: map[string]string{}}
+	out := &Root{what: r.what, UUID: r.UUID, rawSnapshots: []json.RawMessage{}, lookup: map[string]map[string]string{}, blobs: map[string]string{}}
 	for i, s := range r.Snapshots {
 		if keep[s.UUID] {
 			out.Snapshots, out.rawSnapshots = append(out.Snapshots, s), append(out.rawSnapshots, r.rawSnapshots[i])

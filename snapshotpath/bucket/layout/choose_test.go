@@ -21,7 +21,7 @@ const root79 = `{"min_version":"7.12.0","uuid":"R","cluster_id":"C","snapshots":
 func TestChoose(t *testing.T) {
 	f := func(root string, chosen, want string) {
 		t.Helper()
-		r, err := layout.ParseRoot([]byte(root))
+		r, err := layout.ParseRoot("index-2", []byte(root))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func TestChoose(t *testing.T) {
 	f(`{"snapshots":["a",{"name":"b","uuid":"u"}],"indices":{"x":{"id":"x","snapshots":["a",{"name":"b","uuid":"u"}]}}}`, "a",
 		`{"snapshots":["a"],"indices":{"x":{"id":"x","snapshots":["a"]}}}`)
 
-	r, err := layout.ParseRoot([]byte(root79))
+	r, err := layout.ParseRoot("index-2", []byte(root79))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestChoosingIsStepwise(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := layout.ParseRoot(data)
+			again, err := layout.ParseRoot("index-2", data)
 			if err != nil || len(again.Snapshots) != len(chosen) || !slices.Equal(names(again.Indices), names(direct.Indices)) ||
 				!slices.Equal(names(stepwise.Indices), names(direct.Indices)) {
 				t.Fatalf("%s is read as %v (%v)", data, again, err)
@@ -127,7 +127,7 @@ func FuzzParseRoot(f *testing.F) {
 	f.Add([]byte(`{"snapshots":["a",{"name":"b","uuid":"u"}],"indices":{"x":{"id":"x","snapshots":["a",{"name":"b","uuid":"u"}]}}}`))
 	f.Add([]byte(`{"snapshots":["three","two","one"]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := layout.ParseRoot(data)
+		r, err := layout.ParseRoot("index-2", data)
 		if err != nil {
 			return
 		}
@@ -135,7 +135,7 @@ func FuzzParseRoot(f *testing.F) {
 		if err != nil {
 			t.Fatalf("all were chosen: %v", err)
 		}
-		again, err := layout.ParseRoot([]byte(encoded(t, all)))
+		again, err := layout.ParseRoot("index-2", []byte(encoded(t, all)))
 		if err != nil {
 			t.Fatalf("%s: %v", encoded(t, all), err)
 		}

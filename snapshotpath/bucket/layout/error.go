@@ -26,12 +26,22 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("%s is damaged: %s", e.What, e.Reason)
 }
 
+// NextStep is printed on a line of its own.
+func (e *CorruptError) NextStep() string {
+	return "compare it with the other side's (esferry repo verify --contents), or take another snapshot"
+}
+
 // MissingError says that a repository holds no snapshot of that name.
 type MissingError struct{ Snapshot string }
 
 // Error names it.
 func (e *MissingError) Error() string {
 	return "the repository holds no snapshot named " + e.Snapshot
+}
+
+// NextStep is printed on a line of its own.
+func (e *MissingError) NextStep() string {
+	return "name one that the source's engine lists (GET _snapshot/REPOSITORY/_all)"
 }
 
 // RefusedError says why a snapshot is not carried: what is in the repository

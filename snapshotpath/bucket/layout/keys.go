@@ -23,17 +23,19 @@ func (r *Root) Description(ix Index, s Snapshot) (string, error) {
 			return "", r.shape("the description of index %s in snapshot %s is missing", ix.Name, s.Name)
 		}
 	}
-	return ix.folder() + "meta-" + name + ".dat", nil
+	return ix.Folder() + "meta-" + name + ".dat", nil
 }
 
-func (ix Index) folder() string { return "indices/" + ix.ID + "/" }
+// Folder gives the folder of an index, with a closing slash. Its description
+// is in it, and its shards are where PathType is 0.
+func (ix Index) Folder() string { return "indices/" + ix.ID + "/" }
 
 // Shards gives the folders of an index's shards, each with a closing slash,
 // where they follow from the root: PathType 0.
 func (ix Index) Shards(n int) []string {
 	out := make([]string, n)
 	for i := range out {
-		out[i] = ix.folder() + strconv.Itoa(i) + "/"
+		out[i] = ix.Folder() + strconv.Itoa(i) + "/"
 	}
 	return out
 }

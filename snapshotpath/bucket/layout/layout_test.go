@@ -177,7 +177,7 @@ func TestBlobs(t *testing.T) {
 func TestOldRoots(t *testing.T) {
 	f := func(root, want string) {
 		t.Helper()
-		r, err := layout.ParseRoot([]byte(root))
+		r, err := layout.ParseRoot("index-2", []byte(root))
 		if err != nil {
 			t.Errorf("%s: %v", root, err)
 			return
@@ -201,7 +201,7 @@ func TestOldRoots(t *testing.T) {
 func TestWrongRoots(t *testing.T) {
 	f := func(root string) {
 		t.Helper()
-		_, err := layout.ParseRoot([]byte(root))
+		_, err := layout.ParseRoot("index-2", []byte(root))
 		if _, ok := errors.AsType[*layout.ShapeError](err); !ok {
 			t.Errorf("%s: got %v, want a ShapeError", root, err)
 		}

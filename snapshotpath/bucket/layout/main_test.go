@@ -70,7 +70,7 @@ func (r repository) root(tb testing.TB) *layout.Root {
 			newest = name
 		}
 	}
-	root, err := layout.ParseRoot(r.read(tb, newest))
+	root, err := layout.ParseRoot(newest, r.read(tb, newest))
 	if err != nil {
 		tb.Fatal(err)
 	}

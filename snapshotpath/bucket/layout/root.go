@@ -42,11 +42,17 @@ type Index struct {
 	// shard that was never written. Nil before Elasticsearch 7.6.
 	Generations []string
 	// PathType is OpenSearch's shard_path_type: 0 for indices/ID/SHARD, others
-	// for folders with a hash in their names.
+	// (HashedPrefix, HashedInfix) for folders with a hash in their names.
 	PathType int
 
 	raw object
 }
+
+// The shard_path_types of OpenSearch from 2.17 on, beside 0.
+const (
+	HashedPrefix = 1
+	HashedInfix  = 2
+)
 
 // Root is what a repository's root says. Values are read only.
 type Root struct {
@@ -56,7 +62,8 @@ type Root struct {
 	// Indices in the root's order; nil for Elasticsearch 2, until Learn.
 	Indices []Index
 
-	raw object
+	what string
+	raw  object
 	// rawSnapshots are the root's own, in the order of Snapshots.
 	rawSnapshots []json.RawMessage
 	// lookup and blobs say, from Elasticsearch 7.9 on, where an index is
@@ -65,9 +72,10 @@ type Root struct {
 	blobs  map[string]string
 }
 
-// ParseRoot reads a root index-N, or the root index of Elasticsearch 2.
-func ParseRoot(data []byte) (*Root, error) {
-	r := &Root{lookup: map[string]map[string]string{}}
+// ParseRoot reads a root index-N, or the root index of Elasticsearch 2. what
+// names it in errors.
+func ParseRoot(what string, data []byte) (*Root, error) {
+	r := &Root{what: what, lookup: map[string]map[string]string{}}
 	if err := json.Unmarshal(data, &r.raw); err != nil {
 		return nil, r.shape("%v", err)
 	}
@@ -97,7 +105,7 @@ func ParseRoot(data []byte) (*Root, error) {
 }
 
 func (r *Root) shape(format string, args ...any) error {
-	return &ShapeError{What: "the repository's root", Reason: fmt.Sprintf(format, args...)}
+	return &ShapeError{What: r.what, Reason: fmt.Sprintf(format, args...)}
 }
 
 func (r *Root) addSnapshot(raw json.RawMessage) error {
