@@ -147,8 +147,8 @@ func (c *Copier) pass(ctx context.Context, sum *Report) (done bool, err error) {
 		return false, err
 	}
 	t := newTransfer(c, p.Missing)
-	defer func() { sum.Copied.Objects, sum.Copied.Bytes = sum.Copied.Objects+t.tally.done, sum.Copied.Bytes+t.tally.bytes }()
-	for stage := Blobs; stage < Generations; stage++ {
+	defer func() { t.tally.addTo(&sum.Copied) }()
+	for _, stage := range []Stage{Blobs, Shards, Root} {
 		if err := t.all(ctx, p.Copy[stage]); err != nil {
 			return false, err
 		}
@@ -265,4 +265,11 @@ func (t *tally) add(bytes, objects int64) {
 		t.told = time.Now()
 		t.observe(t.done, t.total.Objects, t.bytes)
 	}
+}
+
+// addTo adds what is done.
+func (t *tally) addTo(sum *Total) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sum.Objects, sum.Bytes = sum.Objects+t.done, sum.Bytes+t.bytes
 }
