@@ -59,6 +59,7 @@ func table() []row {
 		// AWS here is the credential chain, made once and handed in like stores and clusters.
 		{"cmd/esferry", compose, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/lmittmann/tint", "github.com/jedib0t/go-pretty/v6", "github.com/aws/aws-sdk-go-v2"}},
 
+		{"bench/...", anything, nil},
 		{"internal/archtest", nil, nil},
 		{"internal/corpus", leaves, nil},
 		{"internal/lab", with(leaves, "internal/corpus"), nil},

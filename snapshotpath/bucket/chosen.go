@@ -209,7 +209,7 @@ func (c *Copier) passChosen(ctx context.Context, sum *Report) (done bool, err er
 	p := v.plan
 	sum.Snapshots, sum.There, sum.Skipped = v.fresh, v.there, p.Skipped
 	t := newTransfer(c, p.Missing)
-	defer t.count(sum)
+	defer func() { t.tally.addTo(&sum.Copied) }()
 	if err := t.stages(ctx, p, sum); err != nil {
 		return false, err
 	}

@@ -190,7 +190,7 @@ func (c *Copier) pass(ctx context.Context, sum *Report) (done bool, err error) {
 	}
 	sum.Skipped, sum.Foreign, sum.LeftOver, sum.Kept = p.Skipped, p.Foreign, p.LeftOver, p.Kept
 	t := newTransfer(c, p.Missing)
-	defer t.count(sum)
+	defer func() { t.tally.addTo(&sum.Copied) }()
 	if err := t.stages(ctx, p, sum); err != nil {
 		return false, err
 	}
@@ -210,15 +210,12 @@ func (c *Copier) pass(ctx context.Context, sum *Report) (done bool, err error) {
 func (t *transfer) stages(ctx context.Context, p Plan, sum *Report) error {
 	aborted, err := t.to.abandoned(ctx, p.Copy[Blobs])
 	sum.Aborted += aborted
-	for stage := Blobs; stage < Generations && err == nil; stage++ {
-		err = t.all(ctx, p.Copy[stage])
+	for _, stage := range []Stage{Blobs, Shards, Root} {
+		if err == nil {
+			err = t.all(ctx, p.Copy[stage])
+		}
 	}
 	return err
-}
-
-// count adds what was copied to a report.
-func (t *transfer) count(sum *Report) {
-	sum.Copied.Objects, sum.Copied.Bytes = sum.Copied.Objects+t.tally.done, sum.Copied.Bytes+t.tally.bytes
 }
 
 // agree lists both sides again where anything was copied: each object of the
@@ -329,4 +326,11 @@ func (t *tally) add(bytes, objects int64) {
 		t.told = time.Now()
 		t.observe(t.done, t.total.Objects, t.bytes)
 	}
+}
+
+// addTo adds what is done.
+func (t *tally) addTo(sum *Total) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sum.Objects, sum.Bytes = sum.Objects+t.done, sum.Bytes+t.bytes
 }
