@@ -3,6 +3,7 @@ package engines_test
 import (
 	"archive/zip"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -55,6 +56,11 @@ func readsRepository(t *testing.T, c *lab.Cluster, dir string) {
 // other snapshots are said to hold.
 func writes(t *testing.T, c *lab.Cluster, dir, index string) {
 	t.Helper()
+	// The engine is another user.
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error { return errors.Join(err, os.Chmod(path, 0o777)) })
+	if err != nil {
+		t.Fatal(err)
+	}
 	repository := c.URL() + "/_snapshot/" + filepath.Base(dir)
 	put(t, repository, fmt.Sprintf(`{"type":"fs","settings":{"location":%q}}`, dir))
 	answer := ask(t, http.MethodPut, repository+"/more?wait_for_completion=true", fmt.Sprintf(`{"indices":%q,"include_global_state":false}`, index))
@@ -65,6 +71,10 @@ func writes(t *testing.T, c *lab.Cluster, dir, index string) {
 	post(t, repository+"/more/_restore?wait_for_completion=true",
 		fmt.Sprintf(`{"indices":%q,"include_global_state":false,"rename_pattern":"(.+)","rename_replacement":"$1-more"}`, index))
 	equal(t, c.URL(), c.URL(), index, index+"-more")
+	ask(t, http.MethodDelete, repository+"/more", "")
+	post(t, repository+"/two/_restore?wait_for_completion=true",
+		fmt.Sprintf(`{"indices":%q,"include_global_state":false,"rename_pattern":"(.+)","rename_replacement":"$1-again"}`, index))
+	equal(t, c.URL(), c.URL(), index, index+"-again")
 }
 
 // makeRepository takes three snapshots: two of both indices with a change

@@ -157,6 +157,42 @@ func (c *Copier) fresh(source *layout.Root, kept []layout.Snapshot, v *survey) (
 	return fresh, nil
 }
 
+// chosen reads what the chosen snapshots consist of, wherever else they are.
+func (c *Copier) chosen(ctx context.Context) (inventory, error) {
+	v := &survey{}
+	source, _, err := c.readRoots(ctx, v)
+	if err != nil {
+		return inventory{}, err
+	}
+	snapshots, err := c.fresh(source, nil, v)
+	if err != nil {
+		return inventory{}, err
+	}
+	r := newMetadataReader(c.From, source)
+	if err := r.details(ctx, snapshots); err != nil {
+		return inventory{}, err
+	}
+	return r.inventory, r.indices(ctx, snapshots)
+}
+
+// unlisted names the source's snapshots that the target's root does not list,
+// where both roots can be read.
+func (c *Copier) unlisted(ctx context.Context) (names []string, err error) {
+	source, target, err := c.readRoots(ctx, &survey{})
+	if _, unknown := errors.AsType[*layout.ShapeError](err); unknown || target == nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range source.Snapshots {
+		if !target.Has(s) {
+			names = append(names, s.Name)
+		}
+	}
+	return names, nil
+}
+
 // hashedOutside refuses indices whose shards OpenSearch puts beside the prefix:
 // below a hash, with the prefix after it (shard_path_type HASHED_PREFIX).
 func hashedOutside(root *layout.Root, sides ...*Bucket) error {

@@ -11,6 +11,12 @@
 //  5. the source is listed again, and another pass made if index-N moved;
 //  6. count and bytes of both sides must agree.
 //
+// Of chosen snapshots (Copier.Snapshots) nothing is listed in 1 but the root:
+// the source's metadata name every object (package layout), the target's
+// folders of their indices are listed, and before 4 once more. The root of 4
+// is made then: it names the target's snapshots and the chosen ones, under the
+// number of the source's (docs/adr/0006).
+//
 // Not guaranteed: that the contents agree where an engine reuses a blob's name
 // for other bytes of the same length and neither side has a comparable ETag
 // (engines before Elasticsearch 6).
