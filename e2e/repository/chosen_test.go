@@ -191,8 +191,18 @@ func TestChosenOfEveryEngine(t *testing.T) {
 					s.same(t, step.snapshots, step.listed)
 				}
 			}
-			if want, got := files(t, s.fromDir), files(t, s.toDir); !slices.Equal(got, slices.DeleteFunc(want, func(key string) bool { return key == "incompatible-snapshots" && !slices.Contains(got, key) })) {
-				t.Errorf("got %v, want %v", got, want)
+			// What lies there besides are index-* that were made for fewer
+			// snapshots; the root names them no more.
+			source, target := files(t, s.fromDir), files(t, s.toDir)
+			for _, key := range source {
+				if !slices.Contains(target, key) && key != "incompatible-snapshots" {
+					t.Errorf("%s is missing", key)
+				}
+			}
+			for _, key := range target {
+				if !slices.Contains(source, key) && !strings.Contains(key, "/index-") {
+					t.Errorf("%s is too many", key)
+				}
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"esferry/internal/group"
 	"esferry/snapshotpath/bucket/layout"
 )
 
@@ -25,6 +26,9 @@ type survey struct {
 	// number, so that a later one, or one of the whole repository, wins over it.
 	key    string
 	commit []byte
+	// made are files of ours that the root names, by key: the index-* of shards
+	// that hold fewer snapshots on the target.
+	made map[string][]byte
 	// written: the target has that very root.
 	written bool
 	// fresh are carried, there are in the target already.
@@ -68,6 +72,9 @@ func (c *Copier) survey(ctx context.Context) (*survey, error) {
 		return v, err
 	}
 	if err := r.generations(ctx, chosen, target); err != nil {
+		return v, err
+	}
+	if chosen, v.made, err = r.thin(ctx, chosen, target); err != nil {
 		return v, err
 	}
 	v.wanted = r.inventory
@@ -267,6 +274,9 @@ func (c *Copier) passChosen(ctx context.Context, sum *Report) (done bool, err er
 	if err := t.stages(ctx, p, sum); err != nil {
 		return false, err
 	}
+	if err := t.writeAll(ctx, v.made); err != nil {
+		return false, err
+	}
 	if err := v.compare(ctx, c); err != nil {
 		return false, err
 	}
@@ -295,6 +305,17 @@ func (c *Copier) publish(ctx context.Context, t *transfer, v *survey) (bool, err
 	}
 	moved, err := c.moved(ctx, v.roots)
 	return !moved, err
+}
+
+// writeAll puts files of our own.
+func (t *transfer) writeAll(ctx context.Context, files map[string][]byte) error {
+	g, ctx := group.New(ctx)
+	for key, data := range files {
+		if err := t.start(ctx, g, key, func(ctx context.Context) error { return t.write(ctx, key, data) }); err != nil {
+			return errors.Join(g.Wait(), unlessEnded(err))
+		}
+	}
+	return g.Wait()
 }
 
 // write puts bytes of our own.
