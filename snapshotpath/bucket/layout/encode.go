@@ -100,7 +100,7 @@ func appendVarint(out []byte, u uint64) []byte {
 // appendBits writes a number in n bytes of seven bits.
 func appendBits(out []byte, u uint64, n int) []byte {
 	for i := n - 1; i >= 0; i-- {
-		out = append(out, byte(u>>(7*i)&0x7F)) //nolint:gosec // seven bits
+		out = append(out, byte(u>>(7*i)&0x7F))
 	}
 	return out
 }
