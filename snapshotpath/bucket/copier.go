@@ -22,8 +22,8 @@ const passes = 5
 type Copier struct {
 	From, To *Bucket
 	// List gives each side's objects; nil stands for Everything. Both sides are
-	// asked for the same part of the repository. The state of the root is always
-	// read beside it.
+	// asked for the same part of the repository, which the root's index-N and
+	// index.latest always belong to.
 	List Listing
 	// Quiet returns when nobody writes to the source's repository; it is asked
 	// before each pass. Nil where that cannot be known.
@@ -141,7 +141,7 @@ func (c *Copier) pass(ctx context.Context, sum *Report) (done bool, err error) {
 		return false, err
 	}
 	sum.Skipped, sum.Foreign, sum.LeftOver, sum.Kept = p.Skipped, p.Foreign, p.LeftOver, p.Kept
-	aborted, err := c.To.abandoned(ctx, p.Copy[Blobs])
+	aborted, err := c.To.abandoned(ctx, slices.Concat(p.Copy[:]...))
 	sum.Aborted += aborted
 	if err != nil {
 		return false, err
