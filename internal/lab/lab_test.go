@@ -130,6 +130,14 @@ func TestUnzip(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(out, "plugins")); err != nil || !info.IsDir() {
 		t.Errorf("got %v, %v, want an empty folder", info, err)
 	}
+	if err := lab.Unzip(archive("flat", "lib/one.jar"), out); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"flat", "lib/one.jar"} {
+		if _, err := os.Stat(filepath.Join(out, name)); err != nil {
+			t.Errorf("an archive without a top folder: %v", err)
+		}
+	}
 	if err := lab.Unzip(archive("top/../../evil"), out); err == nil {
 		t.Error("a name that leads out was unpacked")
 	}
