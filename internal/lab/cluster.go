@@ -108,15 +108,12 @@ func (l *Lab) prepare(ctx context.Context, s Spec) (*Cluster, error) {
 	if c.recipe, err = s.Engine.recipe(); err != nil {
 		return nil, err
 	}
+	if c.java, err = l.javaFor(ctx, s.Engine, c.recipe); err != nil {
+		return nil, err
+	}
 	home := l.engineHome
 	if s.S3 != nil {
 		home = l.s3Home
-		if c.recipe, err = c.recipe.withS3(s.Engine); err != nil {
-			return nil, err
-		}
-	}
-	if c.java, err = l.javaFor(ctx, s.Engine, c.recipe); err != nil {
-		return nil, err
 	}
 	if c.home, err = home(ctx, s.Engine, c.recipe); err != nil {
 		return nil, err

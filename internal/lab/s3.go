@@ -13,7 +13,7 @@ import (
 const (
 	cloudAWS     = "org.elasticsearch.plugin:cloud-aws:2.4.6:zip"
 	repositoryS3 = "org.opensearch.plugin:repository-s3:3.8.0"
-	// jaxb is what Java 11 no longer has and the SDK in cloud-aws asks for.
+	// jaxb is what Java has no longer and the SDK in cloud-aws asks for.
 	jaxb = "javax.xml.bind:jaxb-api:2.3.1"
 )
 
@@ -35,22 +35,12 @@ classname=org.opensearch.repositories.s3.S3RepositoryPlugin
 	}
 }
 
-// withS3 gives the recipe of an engine that carries its plugin for S3.
-func (r recipe) withS3(e Engine) (recipe, error) {
-	switch e {
-	case OS38:
-	case ES24:
-		// The SDK in its plugin is older than the module system.
-		r.java, r.minJava, r.maxJava = 11, 11, 11
-	default:
-		return r, fmt.Errorf("the lab has no plugin for S3 repositories on %s; %s and %s have one", e, ES24, OS38)
-	}
-	return r, nil
-}
-
 // s3Home gives the folder of an engine with its plugin for S3 in the cache: a
 // copy of the engine's own, since all that lies in plugins is loaded.
 func (l *Lab) s3Home(ctx context.Context, e Engine, r recipe) (string, error) {
+	if e != ES24 && e != OS38 {
+		return "", fmt.Errorf("the lab has no plugin for S3 repositories on %s; %s and %s have one", e, ES24, OS38)
+	}
 	plain, err := l.engineHome(ctx, e, r)
 	if err != nil {
 		return "", err

@@ -103,7 +103,7 @@ func (c *Cluster) commands() []command {
 			"-baseHttpPort", strconv.Itoa(c.nodes[0].http-1)))}
 	case byJars:
 		return c.perNode(func(n node) command {
-			args := append(c.jvm(n), legacyJVM(c.java.major)...)
+			args := append(c.jvm(n), legacyJVM()...)
 			args = append(args, "-Des.path.home="+c.home, "-Des.path.conf="+c.confDir(n))
 			// Elasticsearch 2 takes all that begins with es. for a setting.
 			if c.Engine != ES24 {
@@ -168,16 +168,12 @@ func (c *Cluster) jvm(n node) []string {
 	return append(options, c.spec.JVM...)
 }
 
-// legacyJVM lets Elasticsearch 2, 5 and 6 run on Java 17, and 2 on Java 11.
-func legacyJVM(major int) []string {
-	options := []string{
+// legacyJVM lets Elasticsearch 2, 5 and 6 run on Java 17.
+func legacyJVM() []string {
+	return []string{
+		"-Djava.security.manager=allow",
 		"--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
 		"-Djna.nosys=true", "-Dio.netty.noUnsafe=true", "-Dio.netty.noKeySetOptimization=true", "-Dlog4j2.disable.jmx=true",
 		"-Dfile.encoding=UTF-8", "-Djava.awt.headless=true",
 	}
-	// Java 11 takes the word for the name of a class.
-	if major >= 17 {
-		options = append(options, "-Djava.security.manager=allow")
-	}
-	return options
 }
