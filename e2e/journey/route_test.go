@@ -1,0 +1,121 @@
+package journey_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"esferry/internal/corpus"
+	"esferry/internal/lab"
+)
+
+// station is an engine with an S3 provider of its own.
+type station struct {
+	*lab.Cluster
+	s3 *lab.Gateway
+}
+
+// newStation starts an engine whose fs repositories lie in the buckets of a new
+// gateway. With plugin it has repositories of the type s3 there, too.
+func newStation(t *testing.T, l *lab.Lab, name string, spec lab.Spec, plugin bool) station {
+	t.Helper()
+	folder, err := l.Folder("buckets-" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Name, spec.RepoDirs = name, []string{folder}
+	s := station{s3: l.GatewayFor(t, folder)}
+	if plugin {
+		spec.S3 = s.s3
+	}
+	s.Cluster = l.StartFor(t, spec)
+	return s
+}
+
+// stop is one end of a route: how the engine reaches its repository, and how
+// esferry reaches the same bucket.
+type stop struct {
+	at station
+	// repository is its type and settings in YAML.
+	repository     string
+	bucket, prefix string
+}
+
+// onDisk is a repository of the type fs, in a folder that is a bucket.
+func (s station) onDisk(t *testing.T, bucket, prefix string) stop {
+	t.Helper()
+	dir, err := s.s3.Bucket(bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stop{at: s, bucket: bucket, prefix: prefix, repository: fmt.Sprintf(`{type: fs, settings: {location: %q}}`, filepath.Join(dir, prefix))}
+}
+
+// onS3 is a repository of the type s3: the engine speaks S3 itself.
+func (s station) onS3(t *testing.T, bucket, prefix string) stop {
+	t.Helper()
+	if _, err := s.s3.Bucket(bucket); err != nil {
+		t.Fatal(err)
+	}
+	return stop{at: s, bucket: bucket, prefix: prefix, repository: fmt.Sprintf(`{type: s3, settings: {bucket: %s, base_path: %q}}`, bucket, prefix)}
+}
+
+// copySide is the end as snapshot.copy has it.
+func (s stop) copySide() string {
+	g := s.at.s3
+	return fmt.Sprintf("{bucket: %s, prefix: %q, endpoint: %q, region: %s, access_key_id: %s, secret_access_key: %s}",
+		s.bucket, s.prefix, g.URL, g.Region, g.AccessKey, g.SecretKey)
+}
+
+// route writes the ferry.yaml that takes indices from one station to another,
+// and gives the pair for writing and comparing. indices is more of that section.
+func route(t *testing.T, name string, from, to stop, indices string) (p *pair, yaml string) {
+	t.Helper()
+	p = &pair{
+		source: from.at.Cluster, target: to.at.Cluster, from: from.at.s3, to: to.at.s3, dir: t.TempDir(),
+		sourceURL: from.at.URL(), targetURL: to.at.URL(),
+	}
+	text := fmt.Sprintf(`name: %s
+source: {url: %s}
+target: {url: %s}
+indices: {%s}
+snapshot:
+  repository: %[1]s
+  source: %[5]s
+  target: %[6]s
+  copy:
+    from: %[7]s
+    to: %[8]s
+checkpoint: {path: %[1]s.db}
+max_delete: 90%%
+`, name, p.sourceURL, p.targetURL, indices, from.repository, to.repository, from.copySide(), to.copySide())
+	yaml = filepath.Join(p.dir, name+".yaml")
+	if err := os.WriteFile(yaml, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p, yaml
+}
+
+// mustGoBySnapshot checks the plan: no index goes by stream.
+func mustGoBySnapshot(t *testing.T, yaml string, indices ...string) {
+	t.Helper()
+	checkPlan(t, yaml, "snapshot")
+	o := esferry(t, "plan", "--json", "-c", yaml).want(t, 0)
+	for _, name := range indices {
+		if !strings.Contains(o.stdout, `"`+name+`"`) {
+			t.Errorf("index %s is not in the plan: %s", name, o.stdout)
+		}
+	}
+}
+
+// opened is an engine as documents are loaded into it.
+func (s station) opened(t *testing.T) *corpus.Engine {
+	t.Helper()
+	e, err := corpus.Open(t.Context(), s.URL(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
