@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"esferry/internal/config"
 	"esferry/internal/report"
 )
 
@@ -47,6 +48,7 @@ Every command resumes by default where it stopped: kill it, and run it again.`,
 	root.AddCommand(
 		iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
 		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(), iv.deadletterCommand(),
+		iv.repoCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)
@@ -105,6 +107,15 @@ func (iv *invocation) observer() report.Observer {
 		return iv.lines
 	}
 	return report.NewLines(iv.stderr)
+}
+
+// load reads the ferry's configuration.
+func (iv *invocation) load() (*config.Config, error) {
+	c, err := config.Load(iv.config)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	return c, nil
 }
 
 // print writes a command's result as JSON, in line with its events.
