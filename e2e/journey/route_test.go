@@ -119,3 +119,15 @@ func (s station) opened(t *testing.T) *corpus.Engine {
 	}
 	return e
 }
+
+// edit changes one place of a configuration.
+func edit(t *testing.T, yaml, from, to string) {
+	t.Helper()
+	text := read(t, yaml)
+	if strings.Count(text, from) != 1 {
+		t.Fatalf("%q is not in the configuration once:\n%s", from, text)
+	}
+	if err := os.WriteFile(yaml, []byte(strings.Replace(text, from, to, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
