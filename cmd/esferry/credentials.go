@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -13,10 +12,11 @@ import (
 
 	"esferry/internal/cluster"
 	"esferry/internal/config"
+	"esferry/internal/report"
 )
 
 // authorization gives what adds a cluster's credentials to a request.
-func authorization(ctx context.Context, a config.Auth) (func(*http.Request) error, error) {
+func authorization(ctx context.Context, a config.Auth) (cluster.Authorization, error) {
 	switch {
 	case a.Basic != nil:
 		return cluster.Basic(a.Basic.Username, a.Basic.Password.Reveal()), nil
@@ -32,6 +32,21 @@ func authorization(ctx context.Context, a config.Auth) (func(*http.Request) erro
 		return cluster.SigV4(a.SigV4.Region, a.SigV4.Service, provider), nil
 	default:
 		return nil, nil
+	}
+}
+
+// noteClocks says where requests are signed with another time than this
+// machine's, which should be set right.
+func noteClocks(observer report.Observer, s *session) {
+	for _, side := range []struct {
+		name    string
+		cluster *cluster.Cluster
+	}{{"source", s.source}, {"target", s.target}} {
+		if behind := side.cluster.ClockBehind(); behind != 0 {
+			observer.Observe(report.Event{Kind: report.Noted, Message: fmt.Sprintf(
+				"this machine's clock is %s at %s (the %s); requests are signed with the corrected time, but set the clock and keep it set (NTP)",
+				cluster.Skew(behind), side.cluster.Address(), side.name)})
+		}
 	}
 }
 

@@ -84,6 +84,7 @@ func (iv *invocation) withSession(ctx context.Context, fn func(ctx context.Conte
 	if err != nil {
 		return err
 	}
+	noteClocks(options.Observer, s)
 	if s.ferry, err = ferry.Open(ctx, s.source, s.target, store, lease, options); err != nil {
 		return err
 	}
