@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"esferry/internal/config"
 	"esferry/internal/report"
 )
 
@@ -105,6 +106,15 @@ func (iv *invocation) observer() report.Observer {
 		return iv.lines
 	}
 	return report.NewLines(iv.stderr)
+}
+
+// load reads the ferry's configuration.
+func (iv *invocation) load() (*config.Config, error) {
+	c, err := config.Load(iv.config)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	return c, nil
 }
 
 // print writes a command's result as JSON, in line with its events.

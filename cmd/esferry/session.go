@@ -53,9 +53,9 @@ func (iv *invocation) withFerry(ctx context.Context, fn func(ctx context.Context
 
 // withSession opens everything a ferry needs, once, and closes it.
 func (iv *invocation) withSession(ctx context.Context, fn func(ctx context.Context, s *session) error) (err error) {
-	c, err := config.Load(iv.config)
+	c, err := iv.load()
 	if err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
+		return err
 	}
 	if err := available(c); err != nil {
 		return err

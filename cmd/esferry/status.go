@@ -32,9 +32,9 @@ func (iv *invocation) statusCommand() *cobra.Command {
 		Example: "  esferry status -c ferry.yaml\n  esferry status -c ferry.yaml --watch",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := config.Load(iv.config)
+			c, err := iv.load()
 			if err != nil {
-				return fmt.Errorf("read the configuration: %w", err)
+				return err
 			}
 			for {
 				s, err := readStatus(cmd.Context(), c)

@@ -179,8 +179,12 @@ func (c *Cluster) callOnce(ctx context.Context, r request, out any) error {
 // persist makes a call and what its answer must cover, again and again while
 // it fails with errors that may pass: a shard that moves or restarts leaves a
 // hole in an answer for a while.
-func (c *Cluster) persist(ctx context.Context, fn func(ctx context.Context) error) error {
-	return retry.Do(ctx, c.patience, fn)
+func persist[T any](ctx context.Context, c *Cluster, fn func(ctx context.Context) (T, error)) (answer T, err error) {
+	err = retry.Do(ctx, c.patience, func(ctx context.Context) error {
+		answer, err = fn(ctx)
+		return err
+	})
+	return answer, err
 }
 
 // readAll reads an answer into one buffer of its announced length.

@@ -93,12 +93,8 @@ func (c *Cluster) CloseScroll(ctx context.Context, id string) error {
 
 // Histogram counts the live documents of one shard's window by ranges of
 // interval sequence numbers, on the primary; empty ranges are left out.
-func (c *Cluster) Histogram(ctx context.Context, p shard.Position, w shard.Window, query json.RawMessage, interval int64) (buckets []shard.Bucket, err error) {
-	err = c.persist(ctx, func(ctx context.Context) error {
-		buckets, err = c.histogram(ctx, p, w, query, interval)
-		return err
-	})
-	return buckets, err
+func (c *Cluster) Histogram(ctx context.Context, p shard.Position, w shard.Window, query json.RawMessage, interval int64) ([]shard.Bucket, error) {
+	return persist(ctx, c, func(ctx context.Context) ([]shard.Bucket, error) { return c.histogram(ctx, p, w, query, interval) })
 }
 
 func (c *Cluster) histogram(ctx context.Context, p shard.Position, w shard.Window, query json.RawMessage, interval int64) ([]shard.Bucket, error) {
@@ -136,12 +132,8 @@ func (c *Cluster) histogram(ctx context.Context, p shard.Position, w shard.Windo
 // Listed gives those of the keys that a search of all shards finds, as of the
 // last refresh: also documents that lie in another shard than their routing
 // says, which no question by id finds. At most a thousand keys.
-func (c *Cluster) Listed(ctx context.Context, index string, keys []Key) (listed map[Key]bool, err error) {
-	err = c.persist(ctx, func(ctx context.Context) error {
-		listed, err = c.listed(ctx, index, keys)
-		return err
-	})
-	return listed, err
+func (c *Cluster) Listed(ctx context.Context, index string, keys []Key) (map[Key]bool, error) {
+	return persist(ctx, c, func(ctx context.Context) (map[Key]bool, error) { return c.listed(ctx, index, keys) })
 }
 
 func (c *Cluster) listed(ctx context.Context, index string, keys []Key) (map[Key]bool, error) {
@@ -216,12 +208,8 @@ func (c *Cluster) CountPrimary(ctx context.Context, p shard.Position, query json
 	return c.count(ctx, p.Shard.Index, c.onPrimary(p), 1, query)
 }
 
-func (c *Cluster) count(ctx context.Context, index, preference string, shards int, query json.RawMessage) (n int64, err error) {
-	err = c.persist(ctx, func(ctx context.Context) error {
-		n, err = c.countOnce(ctx, index, preference, shards, query)
-		return err
-	})
-	return n, err
+func (c *Cluster) count(ctx context.Context, index, preference string, shards int, query json.RawMessage) (int64, error) {
+	return persist(ctx, c, func(ctx context.Context) (int64, error) { return c.countOnce(ctx, index, preference, shards, query) })
 }
 
 func (c *Cluster) countOnce(ctx context.Context, index, preference string, shards int, query json.RawMessage) (int64, error) {

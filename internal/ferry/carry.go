@@ -238,9 +238,7 @@ func (ix *index) recordStart(ctx context.Context, definition, translated cluster
 	}
 	return ix.enter(ctx, Planned, func(r *IndexRecord) {
 		r.Marks, r.PutBack = marks, ours
-		if ix.ferry.target.Identity().Typed() {
-			r.Type, r.Types = translated.Type, translated.Type == ""
-		}
+		r.writeAs(translated, ix.ferry.target.Identity())
 	})
 }
 

@@ -26,7 +26,7 @@ const (
 // Delta is how what changed on an index is found.
 type Delta string
 
-// The two ways.
+// The ways.
 const (
 	// ByWindows reads ranges of sequence numbers; its cost follows the change
 	// (protocol 1 and 2).
@@ -104,6 +104,13 @@ type Typing struct {
 	// SourceType is the one type of the source's index that is carried, where its
 	// types are split.
 	SourceType string `json:"source_type,omitempty"`
+}
+
+// writeAs takes the types from a definition that was translated for the target.
+func (t *Typing) writeAs(translated cluster.Definition, target cluster.Identity) {
+	if target.Typed() {
+		t.Type, t.Types = translated.Type, translated.Type == ""
+	}
 }
 
 // Whole is how far an index is carried that has no watermarks.
@@ -185,7 +192,7 @@ type index struct {
 	// fencing guards alias, which this process writes through, once it has one.
 	fencing sync.Mutex
 	alias   string
-	// strict: the settled mark follows commits (S2.3.4).
+	// strict: what the translog holds counts only once a commit has it (S2.3.4).
 	strict bool
 	// docs of the index when it was planned, for progress.
 	docs int64
