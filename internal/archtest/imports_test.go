@@ -45,7 +45,7 @@ func table() []row {
 		{"stream", engine, []string{"github.com/klauspost/compress", "golang.org/x/time"}},
 		{"sink", engine, []string{"golang.org/x/time"}},
 		{"snapshotpath", with(engine, "snapshotpath/bucket"), nil},
-		{"snapshotpath/bucket", leaves, []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"}},
+		{"snapshotpath/bucket", leaves, []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}},
 		{"internal/reconcile", engine, []string{"github.com/zeebo/xxh3", "github.com/klauspost/compress"}},
 		{"internal/verify", engine, []string{"github.com/zeebo/xxh3"}},
 		{"internal/metadata", engine, nil},
