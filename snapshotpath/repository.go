@@ -93,14 +93,20 @@ func same(there cluster.Repository, r Repository, settings map[string]any) error
 	return nil
 }
 
-// RequiredPlugin names the plugin or module that every node needs for a type
-// of repository; empty for those that every engine has.
-func RequiredPlugin(kind string) string {
-	switch kind {
-	case "fs", "url", "source":
+// RequiredPlugin names the plugin or module that every node of an engine needs
+// for a type of repository; empty for those that every engine has. The clouds
+// had one plugin each before Elasticsearch 5.
+func RequiredPlugin(kind string, engine cluster.Identity) string {
+	old := engine.Product == cluster.Elasticsearch && engine.Version.Major < 5
+	switch {
+	case kind == "fs" || kind == "url" || kind == "source":
 		return ""
-	case "oss":
+	case kind == "oss":
 		return "elasticsearch-repository-oss"
+	case kind == "s3" && old:
+		return "cloud-aws"
+	case kind == "azure" && old:
+		return "cloud-azure"
 	default:
 		return "repository-" + kind
 	}

@@ -48,9 +48,20 @@ func TestCanRestore(t *testing.T) {
 }
 
 func TestRequiredPlugin(t *testing.T) {
-	for kind, want := range map[string]string{"fs": "", "url": "", "s3": "repository-s3", "hdfs": "repository-hdfs", "oss": "elasticsearch-repository-oss"} {
-		if got := snapshotpath.RequiredPlugin(kind); got != want {
-			t.Errorf("%s: got %q, want %q", kind, got, want)
+	f := func(kind, product string, major int, want string) {
+		t.Helper()
+		engine := cluster.Identity{Product: product, Version: cluster.Version{Major: major}}
+		if got := snapshotpath.RequiredPlugin(kind, engine); got != want {
+			t.Errorf("%s on %s: got %q, want %q", kind, engine, got, want)
 		}
 	}
+	f("fs", cluster.OpenSearch, 3, "")
+	f("url", cluster.Elasticsearch, 2, "")
+	f("s3", cluster.OpenSearch, 3, "repository-s3")
+	f("s3", cluster.OpenSearch, 1, "repository-s3")
+	f("s3", cluster.Elasticsearch, 5, "repository-s3")
+	f("s3", cluster.Elasticsearch, 2, "cloud-aws")
+	f("azure", cluster.Elasticsearch, 2, "cloud-azure")
+	f("hdfs", cluster.Elasticsearch, 2, "repository-hdfs")
+	f("oss", cluster.Elasticsearch, 7, "elasticsearch-repository-oss")
 }

@@ -267,7 +267,7 @@ func (f *Ferry) checkRepositories(ctx context.Context) ([]preflight.Obstacle, er
 		{"source", f.source, f.options.Snapshot.Source.Type},
 		{"target", f.target, f.options.Snapshot.Target.Type},
 	} {
-		o, err := preflight.Repository(ctx, side.cluster, side.name, side.kind, snapshotpath.RequiredPlugin(side.kind))
+		o, err := preflight.Repository(ctx, side.cluster, side.name, side.kind, snapshotpath.RequiredPlugin(side.kind, side.cluster.Identity()))
 		if err != nil {
 			return nil, err
 		}
