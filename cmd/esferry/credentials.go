@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -37,13 +38,13 @@ func authorization(ctx context.Context, a config.Auth) (cluster.Authorization, e
 
 // noteClocks says where requests are signed with another time than this
 // machine's, which should be set right.
-func noteClocks(observer report.Observer, s *session) {
+func noteClocks(observer report.Observer, source, target *cluster.Cluster) {
 	for _, side := range []struct {
 		name    string
 		cluster *cluster.Cluster
-	}{{"source", s.source}, {"target", s.target}} {
+	}{{"source", source}, {"target", target}} {
 		if behind := side.cluster.ClockBehind(); behind != 0 {
-			observer.Observe(report.Event{Kind: report.Noted, Message: fmt.Sprintf(
+			observer.Observe(report.Event{Time: time.Now(), Kind: report.Noted, Message: fmt.Sprintf(
 				"this machine's clock is %s at %s (the %s); requests are signed with the corrected time, but set the clock and keep it set (NTP)",
 				cluster.Skew(behind), side.cluster.Address(), side.name)})
 		}
@@ -65,5 +66,7 @@ func awsCredentials(ctx context.Context, region, role string, k config.Keys) (aw
 	if role == "" {
 		return loaded.Credentials, nil
 	}
-	return aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(loaded), role)), nil
+	// The session's name is what the account's audit log shows.
+	named := func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "esferry" }
+	return aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(loaded), role, named)), nil
 }

@@ -72,6 +72,8 @@ func StartService(ctx context.Context, o ServiceOptions) (*Service, error) {
 			r.Out.Header.Del("Authorization")
 			r.Out.Header.Del("X-Amz-Security-Token")
 		},
+		// A client that went away, or an engine that is gone.
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
 	var end func()
 	if s.URL, end, err = listen(ctx, s); err != nil {

@@ -45,7 +45,7 @@ type registration struct {
 // judge lets a request pass, perhaps rewritten, refuses it, or has answered it.
 func (s *Snapshots) judge(w http.ResponseWriter, r *http.Request, k Key, body []byte) (no *refusal, done bool) {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	if parts[0] != "_snapshot" {
+	if parts[0] != "_snapshot" || len(parts) > 1 && strings.HasPrefix(parts[1], "_") && parts[1] != "_all" {
 		return nil, false
 	}
 	writes := r.Method != http.MethodGet && r.Method != http.MethodHead
