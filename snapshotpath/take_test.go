@@ -63,38 +63,3 @@ func TestTake(t *testing.T) {
 		t.Errorf("IsFailed does not know %v", err)
 	}
 }
-
-// registry keeps one repository.
-type registry struct {
-	there  cluster.Repository
-	found  bool
-	writes int
-}
-
-func (r *registry) Repository(context.Context, string) (cluster.Repository, bool, error) {
-	return r.there, r.found, nil
-}
-
-func (r *registry) PutRepository(context.Context, string, string, map[string]any) error {
-	r.writes++
-	return nil
-}
-
-func TestRegister(t *testing.T) {
-	f := func(name string, g *registry, r snapshotpath.Repository, writes int, wrong string) {
-		t.Helper()
-		err := snapshotpath.Register(t.Context(), g, r)
-		if wrong == "" && err != nil || wrong != "" && (err == nil || !strings.Contains(err.Error(), wrong)) || g.writes != writes {
-			t.Errorf("%s: got %v and %d writes, want %q and %d", name, err, g.writes, wrong, writes)
-		}
-		if err != nil && strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%s: a secret is in %v", name, err)
-		}
-	}
-	mine := snapshotpath.Repository{Name: "ferry", Type: "fs", Settings: map[string]any{"location": "/a", "secret": "hunter2"}}
-	f("new", &registry{}, mine, 1, "")
-	f("the same", &registry{found: true, there: cluster.Repository{Type: "fs", Settings: map[string]string{"location": "/a"}}}, mine, 0, "")
-	f("another place", &registry{found: true, there: cluster.Repository{Type: "fs", Settings: map[string]string{"location": "/b"}}}, mine, 0, "another location")
-	f("another type", &registry{found: true, there: cluster.Repository{Type: "s3"}}, mine, 0, "another type")
-	f("managed", &registry{}, snapshotpath.Repository{Name: "cs-automated", Type: "s3"}, 0, "managed service")
-}

@@ -18,7 +18,7 @@ func (iv *invocation) repoCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(iv.repoCopyCommand(), iv.repoVerifyCommand())
+	cmd.AddCommand(iv.repoRegisterCommand(), iv.repoListCommand(), iv.repoCopyCommand(), iv.repoVerifyCommand())
 	return cmd
 }
 
@@ -50,14 +50,17 @@ func (iv *invocation) repoVerifyCommand() *cobra.Command {
 	var contents bool
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Compare the repository in both buckets",
-		Long: `verify --contents reads every object of the repository in both buckets, compares
+		Short: "Let both clusters verify the repository, or compare both buckets",
+		Long: `verify has every node of both clusters reach the repository: the source's nodes
+write and read, the target's read, and its snapshots are listed.
+
+verify --contents reads every object of the repository in both buckets, compares
 their hashes and names the keys that differ. It exits with 3 when any does.`,
-		Example: "  esferry repo verify --contents -c ferry.yaml",
+		Example: "  esferry repo verify -c ferry.yaml\n  esferry repo verify --contents -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !contents {
-				return &usageError{err: errors.New("nothing is said of what to verify"), hint: "add --contents"}
+				return iv.withEngines(cmd.Context(), iv.verifyRepositories)
 			}
 			return iv.withBuckets(cmd.Context(), iv.compareContents)
 		},

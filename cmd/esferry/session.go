@@ -16,7 +16,6 @@ import (
 	"esferry/internal/control"
 	"esferry/internal/ferry"
 	"esferry/internal/group"
-	"esferry/snapshotpath"
 )
 
 // session is an open ferry: both clusters probed, the store held.
@@ -84,6 +83,7 @@ func (iv *invocation) withSession(ctx context.Context, fn func(ctx context.Conte
 	if err != nil {
 		return err
 	}
+	noteClocks(options.Observer, s.source, s.target)
 	if s.ferry, err = ferry.Open(ctx, s.source, s.target, store, lease, options); err != nil {
 		return err
 	}
@@ -172,11 +172,8 @@ func (iv *invocation) options(ctx context.Context, c *config.Config, source *clu
 	if c.Snapshot == nil {
 		return o, nil
 	}
-	o.Snapshot = &ferry.SnapshotOptions{
-		Source:   snapshotpath.Repository{Name: c.Snapshot.Repository, Type: c.Snapshot.Source.Type, Settings: c.Snapshot.Source.Settings.Plain()},
-		Target:   snapshotpath.Repository{Name: c.Snapshot.Repository, Type: c.Snapshot.Target.Type, Settings: c.Snapshot.Target.Settings.Plain(), ReadOnly: true},
-		Replicas: c.Snapshot.Restore.NumberOfReplicas, Refresh: c.Snapshot.Restore.RefreshInterval,
-	}
+	o.Snapshot = &ferry.SnapshotOptions{Replicas: c.Snapshot.Restore.NumberOfReplicas, Refresh: c.Snapshot.Restore.RefreshInterval}
+	o.Snapshot.Source, o.Snapshot.Target = repositories(c)
 	if c.Snapshot.Copy == nil {
 		return o, nil
 	}

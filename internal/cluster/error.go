@@ -27,6 +27,9 @@ type Error struct {
 	Hint string
 	// Err is the error below, such as a refused connection; may be nil.
 	Err error
+
+	// signature says that Amazon did not take the signature.
+	signature bool
 }
 
 // Error gives one sentence.
@@ -65,6 +68,9 @@ func (e *Error) NextStep() string { return e.Hint }
 func (e *Error) Temporary() bool {
 	switch e.Status {
 	case 0:
+		if c, ok := errors.AsType[*CredentialsError](e.Err); ok {
+			return c.Temporary()
+		}
 		return e.Err != nil || e.Type == partialAnswer
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
@@ -82,8 +88,12 @@ func (e *Error) Ambiguous() bool {
 	return e.Err != nil || e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout
 }
 
-// Forbidden reports whether err says that the user may not do it.
-func Forbidden(err error) bool { return statusOf(err) == http.StatusForbidden && !retry.Retryable(err) }
+// Forbidden reports whether err says that the user may not do it. A signature
+// that was not taken says nothing about that.
+func Forbidden(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Status == http.StatusForbidden && !retry.Retryable(err) && !e.signature
+}
 
 // NotFound reports whether err is an engine's 404.
 func NotFound(err error) bool { return statusOf(err) == http.StatusNotFound }
@@ -123,9 +133,10 @@ func partial(op, index, url, format string, args ...any) *Error {
 
 // fail makes an *Error from an answer's status and body. The body may be an
 // engine's JSON, a proxy's HTML or nothing.
-func (c *Cluster) fail(r request, status int, body []byte) *Error {
+func (c *Cluster) fail(r request, status int, header http.Header, body []byte) *Error {
 	e := &Error{Op: r.op, Index: r.index, URL: c.address, Status: status}
 	e.Type, e.Reason = reasonOf(body)
+	e.Reason = withoutCanonical(e.Reason)
 	switch status {
 	case http.StatusUnauthorized:
 		e.Hint = "check user, password or key under auth in the configuration"
@@ -134,6 +145,7 @@ func (c *Cluster) fail(r request, status int, body []byte) *Error {
 		if e.Type == "cluster_block_exception" {
 			e.Hint = "lift the block on the index, or free disk space where it is the flood-stage block"
 		}
+		e.refused(header)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		e.Hint = "the cluster is overloaded or not ready; run the command again, it resumes"
 	}
@@ -142,6 +154,15 @@ func (c *Cluster) fail(r request, status int, body []byte) *Error {
 		e.Hint = "put the address it redirects to under url in the configuration"
 	}
 	return e
+}
+
+// refused tells Amazon's refusals of a signature from an engine's of a deed.
+func (e *Error) refused(header http.Header) {
+	hint := signatureHint(e.Reason, header)
+	if hint == "" {
+		return
+	}
+	e.Hint, e.signature = hint, !strings.Contains(e.Reason, "not authorized")
 }
 
 func reasonOf(body []byte) (kind, reason string) {

@@ -2,53 +2,10 @@ package cluster
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 )
-
-// Repository is a snapshot repository as an engine keeps it.
-type Repository struct {
-	Type     string            `json:"type"`
-	Settings map[string]string `json:"settings"`
-}
-
-// Repository reads a registration; found is false where there is none.
-func (c *Cluster) Repository(ctx context.Context, name string) (r Repository, found bool, err error) {
-	var answer map[string]Repository
-	err = c.call(ctx, request{op: "read the repository " + name, method: http.MethodGet, path: path("_snapshot", name)}, &answer)
-	if NotFound(err) {
-		return Repository{}, false, nil
-	}
-	if err != nil {
-		return Repository{}, false, err
-	}
-	r, found = answer[name]
-	return r, found, nil
-}
-
-// PutRepository registers a repository, verified by the engine where it may
-// write. The settings may hold secrets and appear in no error.
-func (c *Cluster) PutRepository(ctx context.Context, name, kind string, settings map[string]any) error {
-	r := request{
-		op: fmt.Sprintf("register the repository %s of type %s", name, kind), method: http.MethodPut, path: path("_snapshot", name),
-		body: body(map[string]any{"type": kind, "settings": settings}),
-	}
-	err := c.call(ctx, r, nil)
-	return hinted(err, func(e *Error) string {
-		switch {
-		case strings.Contains(e.Reason, "does not exist") && strings.Contains(e.Reason, "repository type"):
-			return fmt.Sprintf("install the plugin repository-%s on each node and restart them", kind)
-		case strings.Contains(e.Reason, "path.repo"):
-			return "add the location to path.repo in each node's configuration and restart them"
-		case e.Type == "repository_verification_exception":
-			return "check bucket, credentials and permissions of the repository: every node must read and write it"
-		default:
-			return ""
-		}
-	})
-}
 
 // Snapshot states as engines name them.
 const (

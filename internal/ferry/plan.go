@@ -256,22 +256,3 @@ func (f *Ferry) choose(index cluster.Index) (Path, string) {
 		return Stream, reason
 	}
 }
-
-func (f *Ferry) checkRepositories(ctx context.Context) ([]preflight.Obstacle, error) {
-	var out []preflight.Obstacle
-	for _, side := range []struct {
-		name    string
-		cluster *cluster.Cluster
-		kind    string
-	}{
-		{"source", f.source, f.options.Snapshot.Source.Type},
-		{"target", f.target, f.options.Snapshot.Target.Type},
-	} {
-		o, err := preflight.Repository(ctx, side.cluster, side.name, side.kind, snapshotpath.RequiredPlugin(side.kind, side.cluster.Identity()))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, o...)
-	}
-	return out, nil
-}
