@@ -17,13 +17,16 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestEngines starts every version, gives it the documents that break movers,
-// and wants each of them back as it was.
+// and wants each of them back as it was; and has it restore one snapshot of
+// several out of a repository that holds only what that one needs.
 func TestEngines(t *testing.T) {
 	l := lab.For(t)
 	for _, engine := range lab.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
-			c := l.StartFor(t, lab.Spec{Engine: engine})
+			dir := t.TempDir()
+			c := l.StartFor(t, lab.Spec{Engine: engine, RepoDirs: []string{dir}})
 			keepsBytes(t, c)
+			readsRepository(t, c, dir)
 			pids := c.PIDs()
 			if len(pids) == 0 {
 				t.Error("a running cluster has no process")

@@ -40,9 +40,9 @@ type SnapshotOptions struct {
 	// filled.
 	Replicas int64
 	Refresh  string
-	// Copy carries the repository from the source's bucket to the target's; nil
+	// Copy carries a snapshot from the source's bucket to the target's; nil
 	// where both clusters reach the same one. It resumes by itself.
-	Copy func(ctx context.Context, observe func(done, total, bytes int64)) error
+	Copy func(ctx context.Context, snapshot string, observe func(done, total, bytes int64)) error
 }
 
 // StreamOptions bound the stream path.
