@@ -2,13 +2,166 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"time"
 
+	"esferry/internal/cluster"
 	"esferry/internal/config"
+	"esferry/internal/ferry"
+	"esferry/internal/report"
+	"esferry/snapshotpath"
 	"esferry/snapshotpath/bucket"
 )
 
+// copyRepository copies from bucket to bucket, with the source's engine watched.
+func (iv *invocation) copyRepository(ctx context.Context, c *config.Config) error {
+	copier, err := openCopier(ctx, *c.Snapshot.Copy)
+	if err != nil {
+		return err
+	}
+	source, err := reach(ctx, "source", c.Source)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	tell := iv.teller("copy")
+	copier.Observe = tell.progress
+	copier.Quiet = quiet(source, c.Snapshot.Repository, tell.waits)
+	began := time.Now()
+	r, err := copier.Copy(ctx)
+	if err != nil {
+		return err
+	}
+	if iv.json {
+		return iv.print(struct {
+			Type string `json:"type"`
+			bucket.Report
+			Equal   bool    `json:"equal"`
+			Seconds float64 `json:"seconds"`
+		}{"summary", r, r.Source == r.Target, time.Since(began).Seconds()})
+	}
+	if err := iv.write("copied %s, %s were there\nsource %s\ntarget %s\n", total(r.Copied), total(r.Skipped), total(r.Source), total(r.Target)); err != nil {
+		return err
+	}
+	return iv.showAsides(r.Foreign, r.LeftOver, r.Kept)
+}
+
+func (iv *invocation) planCopy(ctx context.Context, c *config.Config) error {
+	copier, err := openCopier(ctx, *c.Snapshot.Copy)
+	if err != nil {
+		return err
+	}
+	p, err := copier.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	if iv.json {
+		return iv.print(map[string]any{
+			"type": "copy_plan", "copy": p.Missing, "skip": p.Skipped, "source": p.Source, "target": p.Target,
+			"foreign": p.Foreign, "left_over": p.LeftOver, "kept": p.Kept,
+		})
+	}
+	if err := iv.write("to copy %s, %s are there\n", total(p.Missing), total(p.Skipped)); err != nil {
+		return err
+	}
+	return iv.showAsides(p.Foreign, p.LeftOver, p.Kept)
+}
+
+func (iv *invocation) compareContents(ctx context.Context, c *config.Config) error {
+	copier, err := openCopier(ctx, *c.Snapshot.Copy)
+	if err != nil {
+		return err
+	}
+	copier.Observe = iv.teller("compare").progress
+	found, err := copier.Contents(ctx)
+	if err != nil {
+		return err
+	}
+	if iv.json {
+		err = iv.print(struct {
+			Type string `json:"type"`
+			bucket.Comparison
+		}{"summary", found})
+	} else {
+		err = iv.showComparison(found)
+	}
+	if err != nil || len(found.Differences) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %d of %d objects, the first is %s", ferry.ErrDifference, len(found.Differences), found.Source.Objects, found.Differences[0].Key)
+}
+
+func (iv *invocation) showComparison(found bucket.Comparison) error {
+	for _, d := range found.Differences {
+		if err := iv.write("different: %s: %s\n", plain(d.Key), d.Reason); err != nil {
+			return err
+		}
+	}
+	return iv.write("compared %s, equal %s\n", total(found.Source), total(found.Equal))
+}
+
+// showAsides names what lies about and was not copied.
+func (iv *invocation) showAsides(foreign, leftOver, kept bucket.Aside) error {
+	for _, a := range []struct {
+		what string
+		bucket.Aside
+	}{
+		{"foreign to the repository, not touched", foreign},
+		{"left over from verifications and the like, not copied", leftOver},
+		{"on the target only, kept", kept},
+	} {
+		if a.Objects == 0 {
+			continue
+		}
+		if err := iv.write("note: %s: %s, such as %s\n", a.what, total(a.Total), plain(strings.Join(a.Keys, ", "))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func total(t bucket.Total) string {
+	return fmt.Sprintf("%d objects (%s)", t.Objects, report.Size(t.Bytes))
+}
+
+// teller turns what happens in a command into events.
+type teller struct {
+	observer report.Observer
+	phase    string
+}
+
+func (iv *invocation) teller(phase string) teller { return teller{iv.observer(), phase} }
+
+func (t teller) progress(done, total, bytes int64) {
+	t.observer.Observe(report.Event{Time: time.Now().UTC(), Kind: report.Progress, Phase: t.phase, Done: done, Total: total, Bytes: bytes})
+}
+
+func (t teller) waits(what string) {
+	t.observer.Observe(report.Event{Time: time.Now().UTC(), Kind: report.Noted, Phase: t.phase, Message: "waits for " + what + " to end"})
+}
+
+// quiet waits for the source's engine.
+func quiet(source *cluster.Cluster, repository string, note func(what string)) func(ctx context.Context) error {
+	return func(ctx context.Context) error { return snapshotpath.AwaitQuiet(ctx, source, repository, note) }
+}
+
 // copier gives what carries the repository from bucket to bucket.
-func copier(ctx context.Context, c config.Copy) (func(ctx context.Context, observe func(done, total, bytes int64)) error, error) {
+func copier(ctx context.Context, c *config.Snapshot, source *cluster.Cluster, observer report.Observer) (func(ctx context.Context, observe func(done, total, bytes int64)) error, error) {
+	copier, err := openCopier(ctx, *c.Copy)
+	if err != nil {
+		return nil, err
+	}
+	copier.Quiet = quiet(source, c.Repository, teller{observer, "copy"}.waits)
+	return func(ctx context.Context, observe func(done, total, bytes int64)) error {
+		each := *copier
+		each.Observe = observe
+		_, err := each.Copy(ctx)
+		return err
+	}, nil
+}
+
+func openCopier(ctx context.Context, c config.Copy) (*bucket.Copier, error) {
 	from, err := openBucket(ctx, c.From)
 	if err != nil {
 		return nil, err
@@ -17,11 +170,7 @@ func copier(ctx context.Context, c config.Copy) (func(ctx context.Context, obser
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, observe func(done, total, bytes int64)) error {
-		copier := &bucket.Copier{From: from, To: to, Observe: observe}
-		_, err := copier.Copy(ctx)
-		return err
-	}, nil
+	return &bucket.Copier{From: from, To: to, BytesPerSecond: int64(c.BytesPerSecond)}, nil
 }
 
 func openBucket(ctx context.Context, b config.Bucket) (*bucket.Bucket, error) {

@@ -80,7 +80,7 @@ func (iv *invocation) withSession(ctx context.Context, fn func(ctx context.Conte
 	if err != nil {
 		return err
 	}
-	options, err := iv.options(ctx, c)
+	options, err := iv.options(ctx, c, s.source)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func available(c *config.Config) error {
 	}
 }
 
-func (iv *invocation) options(ctx context.Context, c *config.Config) (ferry.Options, error) {
+func (iv *invocation) options(ctx context.Context, c *config.Config, source *cluster.Cluster) (ferry.Options, error) {
 	o := ferry.Options{
 		Name: c.Name, Select: &c.Indices, Observer: iv.observer(),
 		IgnoreDeletes: c.Deletes == config.DeletesIgnore, MaxDelete: float64(c.MaxDelete) / 100,
@@ -181,7 +181,7 @@ func (iv *invocation) options(ctx context.Context, c *config.Config) (ferry.Opti
 		return o, nil
 	}
 	var err error
-	o.Snapshot.Copy, err = copier(ctx, *c.Snapshot.Copy)
+	o.Snapshot.Copy, err = copier(ctx, c.Snapshot, source, o.Observer)
 	return o, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -136,6 +137,52 @@ func (c *Cluster) SnapshotProgress(ctx context.Context, repository, name string)
 		p.Bytes += max(s.Stats.Processed.Bytes, s.Stats.ProcessedBytes)
 	}
 	return p, nil
+}
+
+// Busy names what writes to a repository now, as this cluster knows it: a
+// snapshot, a delete or a clean-up; empty where nothing does. Deletes show in
+// the cluster's state only, and are missed where that may not be read.
+func (c *Cluster) Busy(ctx context.Context, repository string) (string, error) {
+	var running struct {
+		Snapshots []struct{ Snapshot, Repository string }
+	}
+	// Without a name it lists what runs; the engines since 1.x know it.
+	r := request{op: "look for running snapshots", method: http.MethodGet, path: "/_snapshot/_status"}
+	if err := c.call(ctx, r, &running); err != nil {
+		return "", err
+	}
+	for _, s := range running.Snapshots {
+		if s.Repository == repository {
+			return "snapshot " + s.Snapshot, nil
+		}
+	}
+	type entries []struct{ Repository string }
+	var state struct {
+		Deletions struct {
+			Entries entries `json:"snapshot_deletions"`
+		} `json:"snapshot_deletions"`
+		Cleanup struct {
+			Entries entries `json:"repository_cleanup"`
+		} `json:"repository_cleanup"`
+	}
+	r = request{
+		op: "look for deletes of snapshots", method: http.MethodGet, path: "/_cluster/state/customs",
+		params: params("filter_path", "snapshot_deletions,repository_cleanup"),
+	}
+	if err := c.call(ctx, r, &state); err != nil && !Forbidden(err) {
+		return "", err
+	}
+	here := func(e entries) bool {
+		return slices.ContainsFunc(e, func(x struct{ Repository string }) bool { return x.Repository == repository })
+	}
+	switch {
+	case here(state.Deletions.Entries):
+		return "the delete of a snapshot", nil
+	case here(state.Cleanup.Entries):
+		return "a clean-up", nil
+	default:
+		return "", nil
+	}
 }
 
 // CreateSnapshot asks for a snapshot of open indices and returns at once. Its

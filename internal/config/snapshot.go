@@ -56,12 +56,15 @@ func (r *Repository) fields() []field {
 type Copy struct {
 	From Bucket `json:"from"`
 	To   Bucket `json:"to"`
+	// BytesPerSecond bounds what is read through us; 0 is no bound.
+	BytesPerSecond ByteSize `json:"bytes_per_second,omitempty"`
 }
 
 func (c *Copy) fields() []field {
 	return []field{
 		{name: "from", into: within(&c.From), required: true},
 		{name: "to", into: within(&c.To), required: true},
+		{name: "bytes_per_second", into: unit(&c.BytesPerSecond)},
 	}
 }
 

@@ -2,29 +2,19 @@ package bucket
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"iter"
+	"net"
+	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
-)
 
-// Object is one key of a bucket, below its prefix.
-type Object struct {
-	Key  string
-	Size int64
-	// ETag as the service gives it, without quotes; it is the MD5 of the
-	// content only where it is 32 hexadecimal digits and the service says so.
-	ETag    string
-	Changed time.Time
-	// StorageClass is empty for the standard one.
-	StorageClass string
-}
+	"esferry/internal/retry"
+)
 
 // Options say where a bucket is.
 type Options struct {
@@ -41,10 +31,15 @@ type Options struct {
 
 // Bucket is one side of a copy. Safe for concurrent use.
 type Bucket struct {
-	client *s3.Client
-	name   string
-	prefix string
-	place  string
+	client   *s3.Client
+	name     string
+	prefix   string
+	endpoint string
+	// amazon understands checksums that other services refuse.
+	amazon bool
+	// reached: it has answered. Before that, no connection is a wrong address;
+	// after it, a matter of patience.
+	reached atomic.Bool
 }
 
 // Open prepares a client; nothing is sent.
@@ -53,123 +48,115 @@ func Open(o Options) *Bucket {
 	if prefix != "" {
 		prefix += "/"
 	}
-	amazon := o.Endpoint == ""
-	client := s3.New(s3.Options{
+	b := &Bucket{name: o.Bucket, prefix: prefix, endpoint: o.Endpoint, amazon: amazon(o.Endpoint)}
+	b.client = s3.New(s3.Options{
 		Region:      o.Region,
 		Credentials: o.Credentials,
-		// A copy of hours meets 503 SlowDown: more tries than usual.
-		RetryMaxAttempts: 10,
-		RetryMode:        aws.RetryModeStandard,
+		HTTPClient:  awshttp.NewBuildableClient().WithTransportOptions(patient),
+		// Package retry tries again, over reading and writing alike.
+		Retryer: aws.NopRetryer{},
 	}, func(s *s3.Options) {
-		if amazon {
-			return
+		if o.Endpoint != "" {
+			s.BaseEndpoint = aws.String(o.Endpoint)
+			s.UsePathStyle = !hostStyle(o.Endpoint)
 		}
-		s.BaseEndpoint = aws.String(o.Endpoint)
-		s.UsePathStyle = !hostStyle(o.Endpoint)
 		if o.PathStyle != nil {
 			s.UsePathStyle = *o.PathStyle
 		}
-		// Trailing checksums are refused by most services but Amazon's.
+		if b.amazon {
+			return
+		}
+		// Trailing checksums are refused by most services but Amazon's; parts and
+		// objects carry their MD5 instead, which all of them check.
 		s.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		s.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 	})
-	place := o.Endpoint
-	if amazon {
-		place = "s3"
+	return b
+}
+
+// patience is how long a connection may be silent. A server-side copy of
+// remoteBytes takes less; a dead peer must not hold a night's copy for ever.
+const patience = 5 * time.Minute
+
+// patient keeps a connection for each worker, and gives up silent ones.
+func patient(t *http.Transport) {
+	t.MaxIdleConnsPerHost = workers
+	t.MaxIdleConns = 0
+	// Segments hardly shrink, and lengths must be those that were listed.
+	t.DisableCompression = true
+	dial := t.DialContext
+	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return patientConn{conn}, nil
 	}
-	return &Bucket{client: client, name: o.Bucket, prefix: prefix, place: place}
+}
+
+// patientConn fails reads and writes that make no progress.
+type patientConn struct{ net.Conn }
+
+func (c patientConn) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+func (c patientConn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+func amazon(endpoint string) bool {
+	host := hostOf(endpoint)
+	return endpoint == "" || strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".amazonaws.com.cn")
 }
 
 // hostStyle reports whether an endpoint wants the bucket in the host name.
 func hostStyle(endpoint string) bool {
+	host := hostOf(endpoint)
+	return amazon(endpoint) || strings.HasSuffix(host, ".aliyuncs.com") || strings.HasPrefix(host, "oss-")
+}
+
+func hostOf(endpoint string) string {
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return false
+		return ""
 	}
-	host := u.Hostname()
-	return strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".aliyuncs.com") || strings.HasPrefix(host, "oss-")
+	return u.Hostname()
 }
 
 // String gives the bucket's address, without credentials.
-func (b *Bucket) String() string { return b.place + "/" + b.name + "/" + b.prefix }
+func (b *Bucket) String() string {
+	place := b.endpoint
+	if place == "" {
+		place = "s3"
+	}
+	return place + "/" + b.name + "/" + b.prefix
+}
 
-// List gives every object below the prefix; the sequence ends after an error.
-func (b *Bucket) List(ctx context.Context) iter.Seq2[Object, error] {
-	return func(yield func(Object, error) bool) {
-		pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: &b.prefix})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				yield(Object{}, b.failed("list", "", err))
-				return
-			}
-			for _, o := range page.Contents {
-				object := Object{
-					Key: strings.TrimPrefix(aws.ToString(o.Key), b.prefix), Size: aws.ToInt64(o.Size),
-					ETag: strings.Trim(aws.ToString(o.ETag), `"`), Changed: aws.ToTime(o.LastModified), StorageClass: string(o.StorageClass),
-				}
-				if !yield(object, nil) {
-					return
-				}
-			}
+// behind reports whether both buckets are behind one endpoint, so that the
+// service may copy by itself.
+func (b *Bucket) behind(other *Bucket) bool { return b.endpoint == other.endpoint }
+
+// key gives the whole key of an object below the prefix.
+func (b *Bucket) key(key string) *string { return aws.String(b.prefix + key) }
+
+// call asks the service, patiently, and makes a failure an *Error.
+func (b *Bucket) call(ctx context.Context, op, key string, fn func(ctx context.Context) error) error {
+	return b.try(ctx, retry.Policy{}, op, key, fn)
+}
+
+func (b *Bucket) try(ctx context.Context, p retry.Policy, op, key string, fn func(ctx context.Context) error) error {
+	return retry.Do(ctx, p, func(ctx context.Context) error {
+		if err := fn(ctx); err != nil {
+			return b.failed(op, key, err)
 		}
-	}
-}
-
-// Error is a failure of a bucket's service.
-type Error struct {
-	// Op is what was being done, Bucket and Key what to.
-	Op, Bucket, Key string
-	// Code is the service's own, such as NoSuchBucket.
-	Code string
-	Err  error
-}
-
-// Error names bucket, key and cause, in one sentence.
-func (e *Error) Error() string {
-	what := e.Op + " " + e.Bucket
-	if e.Key != "" {
-		what += e.Key
-	}
-	if e.Code != "" {
-		return what + ": " + e.Code + ": " + reason(e.Err)
-	}
-	return what + ": " + reason(e.Err)
-}
-
-// Unwrap gives the cause.
-func (e *Error) Unwrap() error { return e.Err }
-
-// NextStep is printed on a line of its own.
-func (e *Error) NextStep() string {
-	switch e.Code {
-	case "NoSuchBucket":
-		return "make the bucket, or correct its name under snapshot.copy"
-	case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch":
-		return "check the keys and permissions under snapshot.copy: the source's bucket must be listed and read, the target's listed and written"
-	default:
-		return "check endpoint and region under snapshot.copy, then run again; objects that are there are not copied again"
-	}
-}
-
-func (b *Bucket) failed(op, key string, err error) error {
-	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("%s %s%s: %w", op, b, key, err)
-	}
-	e := &Error{Op: op, Bucket: b.String(), Key: key, Err: err}
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		e.Code = api.ErrorCode()
-	}
-	return e
-}
-
-// reason shortens the SDK's chain to what a reader needs.
-func reason(err error) string {
-	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorMessage() != "" {
-		return api.ErrorMessage()
-	}
-	if op, ok := errors.AsType[*smithy.OperationError](err); ok {
-		return op.Err.Error()
-	}
-	return err.Error()
+		b.reached.Store(true)
+		return nil
+	})
 }

@@ -1,46 +1,60 @@
 package bucket
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"iter"
+	"net/http"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-
-	"esferry/internal/group"
 )
 
-const (
-	// partBytes bounds what one worker holds in memory. Objects above it go in
-	// parts; 10,000 parts of it are 156 GiB, above what an engine's chunk_size
-	// makes of a segment.
-	partBytes = 16 << 20
-	// workers at once: with partBytes each they bound the copier's memory.
-	workers = 8
-	// passes over a repository that is written while it is copied.
-	passes = 5
-)
+// passes over a repository that is written while it is copied.
+const passes = 5
+
+// Copier copies a repository. Its Copy may be repeated at any time: what is
+// there is not copied again. One call at a time.
+type Copier struct {
+	From, To *Bucket
+	// List gives each side's objects; nil stands for Everything. Both sides are
+	// asked for the same part of the repository. The state of the root is always
+	// read beside it.
+	List Listing
+	// Quiet returns when nobody writes to the source's repository; it is asked
+	// before each pass. Nil where that cannot be known.
+	Quiet func(ctx context.Context) error
+	// BytesPerSecond bounds what is read through us; 0 is no bound. What a
+	// service copies by itself is not counted.
+	BytesPerSecond int64
+	// Observe hears of objects done, of how many, and of bytes, in one pass; may
+	// be nil.
+	Observe func(done, total, bytes int64)
+}
 
 // Report is what a copy did.
 type Report struct {
-	// Copied and Bytes are what went over; Skipped was there already.
-	Copied, Bytes, Skipped int64
-	// Objects and TotalBytes are both sides' whole content now.
-	Objects, TotalBytes int64
-}
-
-// Copier copies a repository. Its Copy may be repeated at any time: what is
-// there is not copied again.
-type Copier struct {
-	From, To *Bucket
-	// Observe hears of objects done, of how many, and of bytes; may be nil.
-	Observe func(done, total, bytes int64)
+	// Copied went over; Skipped was there already.
+	Copied  Total `json:"copied"`
+	Skipped Total `json:"skipped"`
+	// Source is the whole repository, and Target the same keys on the other side:
+	// both agree.
+	Source Total `json:"source"`
+	Target Total `json:"target"`
+	// Foreign lies on either side and belongs to no repository, LeftOver on the
+	// source is what engines leave lying about, Kept on the target what the
+	// source has no more. None of them was touched.
+	Foreign  Aside `json:"foreign"`
+	LeftOver Aside `json:"left_over"`
+	Kept     Aside `json:"kept"`
+	// Passes is more than one where the repository moved under the copy.
+	Passes int `json:"passes"`
+	// Aborted counts uploads that a killed run had left open.
+	Aborted int64 `json:"aborted_uploads"`
 }
 
 // MovedError says that the source's repository was written on while it was
@@ -57,86 +71,175 @@ func (e *MovedError) NextStep() string {
 	return "pause other snapshots and clean-ups of this repository, then run again"
 }
 
-// ForeignError refuses a target that holds a newer repository than the source:
-// its highest index-N would win over ours.
-type ForeignError struct {
-	Bucket         string
-	Theirs, Source int64
+// ArchivedError says that objects cannot be read before they are restored.
+type ArchivedError struct {
+	Bucket, Class string
+	Objects       Aside
 }
 
-// Error names both generations.
-func (e *ForeignError) Error() string {
-	return fmt.Sprintf("the target bucket %s holds index-%d, above the source's index-%d: it belongs to another repository", e.Bucket, e.Theirs, e.Source)
+// Error names bucket, storage class and the first object.
+func (e *ArchivedError) Error() string {
+	return fmt.Sprintf("%d objects of %s (%d bytes) lie in storage class %s and cannot be read at once, the first is %s",
+		e.Objects.Objects, e.Bucket, e.Objects.Bytes, e.Class, e.Objects.Keys[0])
 }
 
 // NextStep is printed on a line of its own.
-func (e *ForeignError) NextStep() string {
-	return "give an empty bucket or prefix under snapshot.copy.to"
+func (e *ArchivedError) NextStep() string {
+	return "restore them (aws s3api restore-object, or the provider's batch restore) and wait until they are readable, take the repository's prefix out of the lifecycle rule, then run again"
+}
+
+// errEmpty is a source without a repository.
+var errEmpty = errors.New("it holds no snapshot repository")
+
+// Plan lists both sides once and says what a copy would do. It changes nothing.
+// Its errors are those that Copy would refuse with.
+func (c *Copier) Plan(ctx context.Context) (Plan, error) {
+	p, err := c.compare(ctx)
+	if err != nil {
+		return p, err
+	}
+	if newest(p.roots).Key == "" {
+		return p, &Error{Op: "copy", Bucket: c.From.String(), Err: errEmpty}
+	}
+	if p.Archived.Objects > 0 {
+		return p, &ArchivedError{Bucket: c.From.String(), Class: p.class, Objects: p.Archived}
+	}
+	return p, c.refuseForeign(ctx, &p)
 }
 
 // Copy makes the target's repository what the source's is.
 func (c *Copier) Copy(ctx context.Context) (Report, error) {
-	var sum Report
+	var (
+		sum  Report
+		last error
+	)
 	for range passes {
-		before, err := collect(ctx, c.From)
-		if err != nil {
+		sum.Passes++
+		if c.Quiet != nil {
+			if err := c.Quiet(ctx); err != nil {
+				return sum, err
+			}
+		}
+		done, err := c.pass(ctx, &sum)
+		if done || err != nil && !gone(err) {
 			return sum, err
 		}
-		r, err := c.pass(ctx, before)
-		sum.Copied, sum.Bytes, sum.Skipped = sum.Copied+r.Copied, sum.Bytes+r.Bytes, r.Skipped
-		if err != nil && !gone(err) {
-			return sum, err
-		}
-		after, listed := collect(ctx, c.From)
-		if listed != nil {
-			return sum, listed
-		}
-		if err == nil && newest(after) == newest(before) {
-			return c.compare(ctx, sum, after)
-		}
+		// It moved, or an object vanished: list again.
+		last = err
+	}
+	if last != nil {
+		return sum, last
 	}
 	return sum, &MovedError{Bucket: c.From.String()}
 }
 
-func collect(ctx context.Context, b *Bucket) ([]Object, error) {
-	var out []Object
-	for o, err := range b.List(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, o)
+// pass copies once what the target lacks, stage by stage. It is done when the
+// source's root is what it was, and the target holds it all.
+func (c *Copier) pass(ctx context.Context, sum *Report) (done bool, err error) {
+	p, err := c.Plan(ctx)
+	if err != nil {
+		return false, err
 	}
-	return out, nil
+	sum.Skipped, sum.Foreign, sum.LeftOver, sum.Kept = p.Skipped, p.Foreign, p.LeftOver, p.Kept
+	aborted, err := c.To.abandoned(ctx, p.Copy[Blobs])
+	sum.Aborted += aborted
+	if err != nil {
+		return false, err
+	}
+	t := newTransfer(c, p.Missing)
+	defer func() { t.tally.addTo(&sum.Copied) }()
+	for _, stage := range []Stage{Blobs, Shards, Root} {
+		if err := t.all(ctx, p.Copy[stage]); err != nil {
+			return false, err
+		}
+	}
+	if moved, err := c.moved(ctx, p); err != nil || moved {
+		return false, err
+	}
+	// In order, one after the other: the highest generation last.
+	for _, o := range append(p.Copy[Generations], p.Copy[Latest]...) {
+		if err := t.all(ctx, []Object{o}); err != nil {
+			return false, err
+		}
+	}
+	return c.agree(ctx, p, sum)
 }
 
-// pass copies once what the target lacks, stage by stage.
-func (c *Copier) pass(ctx context.Context, source []Object) (Report, error) {
-	if newest(source) < 0 {
-		return Report{}, &Error{Op: "copy", Bucket: c.From.String(), Err: errors.New("it holds no snapshot repository")}
-	}
-	target, err := collect(ctx, c.To)
-	if err != nil {
-		return Report{}, err
-	}
-	if theirs := newest(target); theirs > newest(source) {
-		return Report{}, &ForeignError{Bucket: c.To.String(), Theirs: theirs, Source: newest(source)}
-	}
-	p := Diff(source, target)
-	t := &tally{observe: c.Observe, total: p.Objects}
-	r := Report{Skipped: p.Skipped}
-	for stage, objects := range p.Copy {
-		parallel := workers
-		if Stage(stage) >= Generations {
-			// In order: the highest generation last.
-			parallel = 1
+// agree lists both sides again where anything was copied: each object of the
+// source must be there, in full, and the source's root as it was.
+func (c *Copier) agree(ctx context.Context, p Plan, sum *Report) (bool, error) {
+	now := p
+	if p.Unlike != "" {
+		again, err := c.compare(ctx)
+		if err != nil {
+			return false, err
 		}
-		if err := c.all(ctx, objects, parallel, t); err != nil {
-			r.Copied, r.Bytes = t.done, t.bytes
-			return r, err
+		now = again
+	}
+	if moved, err := c.moved(ctx, p); err != nil || moved {
+		return false, err
+	}
+	if now.Unlike != "" {
+		return false, &Error{Op: opCompare, Bucket: c.To.String(), Key: now.Unlike, Err: errors.New("it is not there in full after the copy")}
+	}
+	sum.Source, sum.Target = now.Source, now.Target
+	return true, nil
+}
+
+// moved reports whether the source's root is not what a plan was made from.
+func (c *Copier) moved(ctx context.Context, p Plan) (bool, error) {
+	now, err := c.From.roots(ctx)
+	return !slices.EqualFunc(now, p.roots, func(a, b Object) bool {
+		return a.Key == b.Key && a.Size == b.Size && a.ETag == b.ETag && a.Changed.Equal(b.Changed)
+	}), err
+}
+
+// compare lists both sides and says what the target lacks.
+func (c *Copier) compare(ctx context.Context) (Plan, error) {
+	p, err := scan(ctx, c, Diff)
+	if err != nil || len(p.doubts) == 0 {
+		return p, err
+	}
+	md5s, err := c.md5s(ctx, p.doubts[0].Pair)
+	p.settle(md5s)
+	return p, err
+}
+
+// scan walks both listings in lock step, and sorts them first where a service
+// does not.
+func scan[T any](ctx context.Context, c *Copier, fold func(iter.Seq2[Pair, error]) (T, error)) (T, error) {
+	list := c.List
+	if list == nil {
+		list = Everything
+	}
+	found, err := fold(Merge(list(ctx, c.From), list(ctx, c.To)))
+	if errors.Is(err, ErrUnsorted) {
+		return fold(Merge(Sort(list(ctx, c.From)), Sort(list(ctx, c.To))))
+	}
+	return found, err
+}
+
+// md5s asks both sides about an object whose ETags differ: where keys of KMS or
+// the customer's own encrypt it, they are no MD5s.
+func (c *Copier) md5s(ctx context.Context, p Pair) (bool, error) {
+	for b, o := range map[*Bucket]Object{c.From: p.Source, c.To: p.Target} {
+		var head *s3.HeadObjectOutput
+		err := b.call(ctx, opRead, o.Key, func(ctx context.Context) (err error) {
+			head, err = b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.name, Key: b.key(o.Key)})
+			return err
+		})
+		if e, ok := errors.AsType[*Error](err); ok && e.Status == http.StatusNotFound {
+			// It has just been deleted; the copy will list again.
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if head.SSECustomerAlgorithm != nil || slices.Contains([]types.ServerSideEncryption{types.ServerSideEncryptionAwsKms, types.ServerSideEncryptionAwsKmsDsse}, head.ServerSideEncryption) {
+			return false, nil
 		}
 	}
-	r.Copied, r.Bytes = t.done, t.bytes
-	return r, nil
+	return true, nil
 }
 
 // tellEvery keeps 40,000 small objects from making as many events.
@@ -144,154 +247,29 @@ const tellEvery = 200 * time.Millisecond
 
 // tally counts what is done.
 type tally struct {
+	observe func(done, total, bytes int64)
+	total   Total
+
 	mu          sync.Mutex
-	observe     func(done, total, bytes int64)
 	told        time.Time
 	done, bytes int64
-	total       int64
 }
 
-func (t *tally) add(bytes int64) {
+// add counts bytes that are there, and objects that are complete.
+func (t *tally) add(bytes, objects int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.done++
+	t.done += objects
 	t.bytes += bytes
-	if t.observe != nil && (time.Since(t.told) > tellEvery || t.done == t.total) {
+	if t.observe != nil && (time.Since(t.told) > tellEvery || t.done == t.total.Objects) {
 		t.told = time.Now()
-		t.observe(t.done, t.total, t.bytes)
+		t.observe(t.done, t.total.Objects, t.bytes)
 	}
 }
 
-func (c *Copier) all(ctx context.Context, objects []Object, parallel int, t *tally) error {
-	g, ctx := group.New(ctx)
-	g.SetLimit(parallel)
-	for _, o := range objects {
-		if ctx.Err() != nil {
-			break
-		}
-		g.Go("copy of "+o.Key, func(ctx context.Context) error {
-			if err := c.one(ctx, o); err != nil {
-				return err
-			}
-			t.add(o.Size)
-			return nil
-		})
-	}
-	return g.Wait()
-}
-
-// one copies an object: in one piece of known length, or in parts.
-func (c *Copier) one(ctx context.Context, o Object) error {
-	if o.StorageClass == "GLACIER" || o.StorageClass == "DEEP_ARCHIVE" {
-		return &Error{Op: "read", Bucket: c.From.String(), Key: o.Key, Code: "InvalidObjectState", Err: errors.New("it lies in storage class " + o.StorageClass + " and cannot be read at once")}
-	}
-	if o.Size > partBytes {
-		return c.parts(ctx, o)
-	}
-	data, err := c.read(ctx, o, 0, o.Size)
-	if err != nil {
-		return err
-	}
-	_, err = c.To.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &c.To.name, Key: aws.String(c.To.prefix + o.Key), Body: bytes.NewReader(data), ContentLength: aws.Int64(o.Size),
-	})
-	if err != nil {
-		return c.To.failed("write", o.Key, err)
-	}
-	return nil
-}
-
-// read gives length bytes of an object. Fewer are an error: a gateway may end
-// an answer early and call it good.
-func (c *Copier) read(ctx context.Context, o Object, from, length int64) ([]byte, error) {
-	in := &s3.GetObjectInput{Bucket: &c.From.name, Key: aws.String(c.From.prefix + o.Key)}
-	if length < o.Size {
-		in.Range = aws.String(fmt.Sprintf("bytes=%d-%d", from, from+length-1))
-	}
-	out, err := c.From.client.GetObject(ctx, in)
-	if err != nil {
-		return nil, c.From.failed("read", o.Key, err)
-	}
-	defer out.Body.Close()
-	data := make([]byte, length)
-	if _, err := io.ReadFull(out.Body, data); err != nil {
-		return nil, c.From.failed("read", o.Key, err)
-	}
-	if n, err := out.Body.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
-		return nil, c.From.failed("read", o.Key, fmt.Errorf("it is not the %d bytes that were listed", o.Size))
-	}
-	return data, nil
-}
-
-// parts copies a large object piece by piece, and leaves no upload behind.
-func (c *Copier) parts(ctx context.Context, o Object) error {
-	key := aws.String(c.To.prefix + o.Key)
-	upload, err := c.To.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &c.To.name, Key: key})
-	if err != nil {
-		return c.To.failed("write", o.Key, err)
-	}
-	done, err := c.sendParts(ctx, o, key, upload.UploadId)
-	if err == nil {
-		_, err = c.To.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-			Bucket: &c.To.name, Key: key, UploadId: upload.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: done},
-		})
-		if err == nil {
-			return nil
-		}
-		err = c.To.failed("write", o.Key, err)
-	}
-	_, aborted := c.To.client.AbortMultipartUpload(context.WithoutCancel(ctx), &s3.AbortMultipartUploadInput{Bucket: &c.To.name, Key: key, UploadId: upload.UploadId})
-	if aborted != nil {
-		return errors.Join(err, c.To.failed("abort the upload of", o.Key, aborted))
-	}
-	return err
-}
-
-func (c *Copier) sendParts(ctx context.Context, o Object, key, upload *string) ([]types.CompletedPart, error) {
-	var done []types.CompletedPart
-	for from, number := int64(0), int32(1); from < o.Size; from, number = from+partBytes, number+1 {
-		length := min(partBytes, o.Size-from)
-		data, err := c.read(ctx, o, from, length)
-		if err != nil {
-			return nil, err
-		}
-		part, err := c.To.client.UploadPart(ctx, &s3.UploadPartInput{
-			Bucket: &c.To.name, Key: key, UploadId: upload, PartNumber: aws.Int32(number), Body: bytes.NewReader(data), ContentLength: aws.Int64(length),
-		})
-		if err != nil {
-			return nil, c.To.failed("write", o.Key, err)
-		}
-		done = append(done, types.CompletedPart{ETag: part.ETag, PartNumber: aws.Int32(number)})
-	}
-	return done, nil
-}
-
-// compare lists the target again: it must hold all that the source holds.
-func (c *Copier) compare(ctx context.Context, r Report, source []Object) (Report, error) {
-	target, err := collect(ctx, c.To)
-	if err != nil {
-		return r, err
-	}
-	there := make(map[string]int64, len(target))
-	for _, o := range target {
-		there[o.Key] = o.Size
-	}
-	for _, o := range source {
-		if junk(o.Key) {
-			continue
-		}
-		if size, ok := there[o.Key]; !ok || size != o.Size {
-			return r, &Error{Op: "compare", Bucket: c.To.String(), Key: o.Key, Err: errors.New("it is not there in full after the copy")}
-		}
-		r.Objects++
-		r.TotalBytes += o.Size
-	}
-	return r, nil
-}
-
-// gone reports whether an object vanished under the copy: a snapshot was
-// deleted, and the listing is no longer true.
-func gone(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Op == "read" && (e.Code == "NoSuchKey" || e.Code == "NotFound")
+// addTo adds what is done.
+func (t *tally) addTo(sum *Total) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sum.Objects, sum.Bytes = sum.Objects+t.done, sum.Bytes+t.bytes
 }

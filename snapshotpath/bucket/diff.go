@@ -1,126 +1,305 @@
 package bucket
 
 import (
+	"errors"
+	"iter"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 )
 
-// Stage is when an object may be copied: every object of an earlier stage must
-// be there first.
-type Stage int
+// Pair is one key: what each side holds, the zero Object where it has none.
+type Pair struct{ Source, Target Object }
 
-// The stages of a copy, in their order.
-const (
-	// Blobs are segments: nobody reads one that no metadata names.
-	Blobs Stage = iota
-	// Shards are the metadata of shards and indices.
-	Shards
-	// Root are snap- and meta- of the repository's root.
-	Root
-	// Generations are the root's index-N, the commit point: the highest N wins.
-	Generations
-	// Latest is index.latest.
-	Latest
-)
+// ErrUnsorted says that a listing is not in the order of its keys, or holds one
+// twice.
+var ErrUnsorted = errors.New("the listing is not sorted")
+
+// Merge walks two sorted listings in lock step, in memory that does not grow
+// with them. It ends with ErrUnsorted where a listing is not sorted.
+func Merge(source, target iter.Seq2[Object, error]) iter.Seq2[Pair, error] {
+	return func(yield func(Pair, error) bool) {
+		s, t := begin(source), begin(target)
+		defer s.stop()
+		defer t.stop()
+		for s.more || t.more {
+			if err := errors.Join(s.err, t.err); err != nil {
+				yield(Pair{}, err)
+				return
+			}
+			var p Pair
+			order := strings.Compare(s.Key, t.Key)
+			if s.more && (!t.more || order <= 0) {
+				p.Source = s.take()
+			}
+			if t.more && (p.Source.Key == "" || order == 0) {
+				p.Target = t.take()
+			}
+			if !yield(p, nil) {
+				return
+			}
+		}
+	}
+}
+
+// cursor is a place in a listing.
+type cursor struct {
+	Object
+	err  error
+	more bool
+	next func() (Object, error, bool)
+	stop func()
+}
+
+func begin(list iter.Seq2[Object, error]) *cursor {
+	c := &cursor{}
+	c.next, c.stop = iter.Pull2(sorted(list))
+	c.take()
+	return c
+}
+
+// take gives the object under the cursor, and moves on.
+func (c *cursor) take() Object {
+	here := c.Object
+	c.Object, c.err, c.more = c.next()
+	return here
+}
+
+// sorted passes a listing on as long as it is sorted.
+func sorted(list iter.Seq2[Object, error]) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		last := ""
+		for o, err := range list {
+			if err == nil && o.Key <= last {
+				err = ErrUnsorted
+			}
+			last = o.Key
+			if !yield(o, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Sort gives a listing in the order of its keys, each once, in memory that
+// grows with it: for services that do not sort.
+func Sort(list iter.Seq2[Object, error]) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		var all []Object
+		for o, err := range list {
+			if err != nil {
+				yield(Object{}, err)
+				return
+			}
+			all = append(all, o)
+		}
+		slices.SortStableFunc(all, byKey)
+		for _, o := range slices.CompactFunc(all, func(a, b Object) bool { return a.Key == b.Key }) {
+			if !yield(o, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Total counts objects.
+type Total struct {
+	Objects int64 `json:"objects"`
+	Bytes   int64 `json:"bytes"`
+}
+
+func (t *Total) add(o Object) { t.Objects, t.Bytes = t.Objects+1, t.Bytes+o.Size }
+
+// Aside are objects that are not copied; the first of them by name.
+type Aside struct {
+	Total
+	Keys []string `json:"keys,omitempty"`
+}
+
+// named bounds what is told of objects that nobody copies.
+const named = 5
+
+func (a *Aside) add(o Object) {
+	a.Total.add(o)
+	if len(a.Keys) < named {
+		a.Keys = append(a.Keys, o.Key)
+	}
+}
 
 // Plan is what a copy has to do.
 type Plan struct {
 	// Copy lists, per stage, what is missing or differs.
 	Copy [Latest + 1][]Object
-	// Skipped counts what is there already, and Bytes what is to be copied.
-	Skipped, Objects, Bytes int64
+	// Missing is what Copy holds, Skipped what is there already.
+	Missing, Skipped Total
+	// Source is the whole repository, and Target what of its keys the other side
+	// has; Unlike is the first key that is missing there or has another size.
+	Source, Target Total
+	Unlike         string
+	// Foreign lies on either side and belongs to no repository, LeftOver on the
+	// source is what engines leave lying about, Kept on the target what the
+	// source has no more.
+	Foreign, LeftOver, Kept Aside
+	// Archived has to be copied and cannot be read, by its storage class.
+	Archived Aside
+	class    string
+
+	// roots are the source's, theirs the target's highest generation.
+	roots  []Object
+	theirs Object
+	// doubts are equal in size and unlike in ETag, which may be no MD5.
+	doubts []doubt
 }
 
-// Diff compares two listings: what the target lacks or holds otherwise is to be
-// copied. Junk that is no part of a repository is left out of both.
-func Diff(source, target []Object) Plan {
-	there := make(map[string]Object, len(target))
-	for _, o := range target {
-		there[o.Key] = o
-	}
+type doubt struct {
+	Pair
+	// proven: equal by all but the ETag.
+	proven bool
+}
+
+// Diff says what the target lacks or holds otherwise. What is no part of a
+// repository is left out. Its error is that of pairs.
+func Diff(pairs iter.Seq2[Pair, error]) (Plan, error) {
 	var p Plan
-	for _, o := range source {
-		if junk(o.Key) {
+	for pair, err := range pairs {
+		if err != nil {
+			return Plan{}, err
+		}
+		if pair.Source.Key == "" {
+			p.only(pair.Target)
 			continue
 		}
-		stage := stageOf(o.Key)
-		if have, ok := there[o.Key]; ok && equal(o, have, stage) {
-			p.Skipped++
-			continue
+		switch partOf(pair.Source.Key) {
+		case leftover:
+			p.LeftOver.add(pair.Source)
+		case foreign:
+			p.Foreign.add(pair.Source)
+		case belongs:
+			p.both(pair)
 		}
-		p.Copy[stage] = append(p.Copy[stage], o)
-		p.Objects++
-		p.Bytes += o.Size
 	}
 	// The highest generation last: a reader that lists takes the highest.
 	slices.SortFunc(p.Copy[Generations], func(a, b Object) int {
 		return int(generation(a.Key) - generation(b.Key))
 	})
-	return p
+	return p, nil
 }
 
-// equal reports whether the target's object can be trusted to be the source's.
+// only notes what the target alone holds.
+func (p *Plan) only(target Object) {
+	switch partOf(target.Key) {
+	case foreign:
+		p.Foreign.add(target)
+	case belongs:
+		p.Kept.add(target)
+		p.note(target)
+	case leftover:
+	}
+}
+
+// note keeps the target's highest generation.
+func (p *Plan) note(target Object) {
+	if n := generation(target.Key); n >= 0 && (p.theirs.Key == "" || n > generation(p.theirs.Key)) {
+		p.theirs = target
+	}
+}
+
+// both judges a key of the source.
+func (p *Plan) both(pair Pair) {
+	stage := stageOf(pair.Source.Key)
+	p.Source.add(pair.Source)
+	if stage >= Generations {
+		p.roots = append(p.roots, pair.Source)
+	}
+	if pair.Target.Key != "" {
+		p.Target.add(pair.Target)
+		p.note(pair.Target)
+	}
+	if p.Unlike == "" && (pair.Target.Key == "" || pair.Source.Size != pair.Target.Size) {
+		p.Unlike = pair.Source.Key
+	}
+	switch equal(pair, stage) {
+	case same:
+		p.Skipped.add(pair.Source)
+	case unlike:
+		p.plan(pair.Source)
+	case doubtful:
+		p.doubts = append(p.doubts, doubt{pair, proven(pair)})
+	}
+}
+
+func (p *Plan) plan(o Object) {
+	stage := stageOf(o.Key)
+	p.Copy[stage] = append(p.Copy[stage], o)
+	p.Missing.add(o)
+	if o.Archived != "" {
+		p.class = o.Archived
+		p.Archived.add(o)
+	}
+}
+
+// settle decides about ETags that differ: they speak of the contents only where
+// they are MD5s.
+func (p *Plan) settle(md5s bool) {
+	for _, d := range p.doubts {
+		if d.proven && !md5s {
+			p.Skipped.add(d.Source)
+			continue
+		}
+		p.plan(d.Source)
+	}
+	p.doubts = nil
+}
+
+// verdict about a key that both sides have.
+type verdict int
+
+const (
+	unlike verdict = iota
+	same
+	doubtful
+)
+
+// equal says whether the target's object can be trusted to be the source's.
 // What the root overwrites under one name never is.
-func equal(source, target Object, stage Stage) bool {
-	if stage == Generations || stage == Latest || source.Size != target.Size {
-		return false
+func equal(p Pair, stage Stage) verdict {
+	switch {
+	case stage >= Generations || p.Target.Key == "" || p.Source.Size != p.Target.Size:
+		return unlike
+	case md5(p.Source.ETag) && md5(p.Target.ETag):
+		if strings.EqualFold(p.Source.ETag, p.Target.ETag) {
+			return same
+		}
+		return doubtful
+	case proven(p):
+		return same
+	default:
+		return unlike
 	}
-	if md5(source.ETag) && md5(target.ETag) {
-		return source.ETag == target.ETag
-	}
-	return true
 }
 
+// clocks is how far two services' clocks may be apart: each refuses requests
+// that are 15 minutes off, and we speak to both.
+const clocks = 30 * time.Minute
+
+// proven reports whether objects of one size are one object even without a
+// word about their contents: by a name that is used once, or because the copy
+// was made well after the source's last change. Old engines use the names of
+// numbered blobs again, for other bytes of perhaps the same length.
+func proven(p Pair) bool {
+	return immutable(p.Source.Key) || p.Target.Changed.After(p.Source.Changed.Add(clocks))
+}
+
+// md5 reports whether an ETag may be the MD5 of the contents. Some services
+// write it in capitals.
 func md5(etag string) bool { return len(etag) == 32 && !strings.Contains(etag, "-") }
 
-func stageOf(key string) Stage {
-	name := key[strings.LastIndexByte(key, '/')+1:]
-	root := name == key
-	switch {
-	case root && name == "index.latest":
-		return Latest
-	case root && generation(key) >= 0:
-		return Generations
-	case root:
-		return Root
-	case strings.HasPrefix(name, "__"):
-		return Blobs
-	default:
-		return Shards
+// newest gives the highest generation, the zero Object where there is none.
+func newest(roots []Object) (highest Object) {
+	for _, o := range roots {
+		if n := generation(o.Key); n >= 0 && (highest.Key == "" || n > generation(highest.Key)) {
+			highest = o
+		}
 	}
-}
-
-// generation gives N of a root's index-N, -1 for other keys. Elasticsearch 2 has
-// one index only, without a number.
-func generation(key string) int64 {
-	if key == "index" {
-		return 0
-	}
-	digits, ok := strings.CutPrefix(key, "index-")
-	if !ok {
-		return -1
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil {
-		return -1
-	}
-	return n
-}
-
-// newest gives the highest generation of a listing, -1 where there is none.
-func newest(objects []Object) int64 {
-	n := int64(-1)
-	for _, o := range objects {
-		n = max(n, generation(o.Key))
-	}
-	return n
-}
-
-// junk is what lies in a repository's folder and is no part of it: leftovers of
-// verification, the gateways' own files, folders shown as objects.
-func junk(key string) bool {
-	return key == "" || strings.HasSuffix(key, "/") || strings.HasPrefix(key, "tests-") ||
-		strings.HasPrefix(key, ".sgwtmp") || strings.HasPrefix(key, "pending-index-") || strings.HasPrefix(key, "incompatible-snapshots") ||
-		strings.HasPrefix(key, ".") || strings.Contains(key, "/.")
+	return highest
 }

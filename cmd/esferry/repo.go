@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"esferry/internal/config"
+)
+
+func (iv *invocation) repoCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "repo",
+		Short:   "Work with snapshot repositories and the buckets below them",
+		Example: "  esferry repo copy -c ferry.yaml",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(iv.repoCopyCommand(), iv.repoVerifyCommand())
+	return cmd
+}
+
+func (iv *invocation) repoCopyCommand() *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "copy",
+		Short: "Copy the repository from the source's bucket to the target's",
+		Long: `copy makes the target's bucket hold what the source's does. It waits for running
+snapshots first. What is there already is not copied again, and the root's
+index-N comes last, so that no reader ever sees half a repository. Killed at any
+point, the same command goes on.`,
+		Example: "  esferry repo copy -c ferry.yaml\n  esferry repo copy -c ferry.yaml --dry-run --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return iv.withBuckets(cmd.Context(), func(ctx context.Context, c *config.Config) error {
+				if dryRun {
+					return iv.planCopy(ctx, c)
+				}
+				return iv.copyRepository(ctx, c)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "list both sides, show what would be copied, and change nothing")
+	return cmd
+}
+
+func (iv *invocation) repoVerifyCommand() *cobra.Command {
+	var contents bool
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Compare the repository in both buckets",
+		Long: `verify --contents reads every object of the repository in both buckets, compares
+their hashes and names the keys that differ. It exits with 3 when any does.`,
+		Example: "  esferry repo verify --contents -c ferry.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !contents {
+				return &usageError{err: errors.New("nothing is said of what to verify"), hint: "add --contents"}
+			}
+			return iv.withBuckets(cmd.Context(), iv.compareContents)
+		},
+	}
+	cmd.Flags().BoolVar(&contents, "contents", false, "read and compare all objects of both buckets")
+	return cmd
+}
+
+// withBuckets reads a configuration that names two buckets.
+func (iv *invocation) withBuckets(ctx context.Context, fn func(ctx context.Context, c *config.Config) error) error {
+	c, err := config.Load(iv.config)
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	if c.Snapshot == nil || c.Snapshot.Copy == nil {
+		return &usageError{err: errors.New("snapshot.copy is not set: both clusters reach the same bucket"), hint: "name both buckets under snapshot.copy"}
+	}
+	return fn(ctx, c)
+}
