@@ -3,6 +3,7 @@ package engines_test
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,8 +23,10 @@ func TestEngines(t *testing.T) {
 	l := lab.For(t)
 	for _, engine := range lab.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
-			c := l.StartFor(t, lab.Spec{Engine: engine})
+			dir := filepath.Join(t.TempDir(), "repositories")
+			c := l.StartFor(t, lab.Spec{Engine: engine, RepoDirs: []string{dir}})
 			keepsBytes(t, c)
+			restores(t, c, dir)
 			pids := c.PIDs()
 			if len(pids) == 0 {
 				t.Error("a running cluster has no process")

@@ -326,7 +326,12 @@ type RestoreRequest struct {
 func (c *Cluster) Restore(ctx context.Context, repository, snapshot string, q RestoreRequest) error {
 	definition := map[string]any{
 		"indices": q.Index, "include_global_state": false, "include_aliases": q.Aliases, "partial": false,
-		"index_settings": q.Settings, "ignore_index_settings": q.Ignored,
+	}
+	if len(q.Settings) > 0 {
+		definition["index_settings"] = q.Settings
+	}
+	if len(q.Ignored) > 0 {
+		definition["ignore_index_settings"] = q.Ignored
 	}
 	if q.As != q.Index {
 		definition["rename_pattern"], definition["rename_replacement"] = "^.*$", strings.ReplaceAll(q.As, "$", `\$`)
