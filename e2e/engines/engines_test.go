@@ -3,6 +3,7 @@ package engines_test
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,10 +24,11 @@ func TestEngines(t *testing.T) {
 	l := lab.For(t)
 	for _, engine := range lab.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
-			dir := t.TempDir()
+			dir := filepath.Join(t.TempDir(), "repositories")
 			c := l.StartFor(t, lab.Spec{Engine: engine, RepoDirs: []string{dir}})
 			keepsBytes(t, c)
-			readsRepository(t, c, dir)
+			restores(t, c, dir)
+			readsRepository(t, c, filepath.Join(dir, "read"))
 			pids := c.PIDs()
 			if len(pids) == 0 {
 				t.Error("a running cluster has no process")

@@ -55,7 +55,7 @@ func (f *Ferry) adopt(p Plan) []*index {
 	for _, one := range p.Indices {
 		ix := f.indices[one.name()]
 		if ix == nil {
-			ix = &index{ferry: f, rec: IndexRecord{Index: one.Index, Target: one.Target, Path: one.Path, Phase: Planned, Delta: one.Delta, Binding: Binding{SourceUUID: one.uuid}, Typing: Typing{SourceType: one.Type}}}
+			ix = &index{ferry: f, rec: IndexRecord{Index: one.Index, Target: one.Target, Path: one.Path, Phase: Planned, Delta: one.Delta, Binding: Binding{SourceUUID: one.uuid}, Typing: Typing{SourceType: one.Type}, Over: one.meeting.over, PutBack: one.meeting.putBack}}
 			f.indices[one.name()] = ix
 		}
 		if ix.docs = one.Docs; one.Phase != Switched {
@@ -237,7 +237,11 @@ func (ix *index) recordStart(ctx context.Context, definition, translated cluster
 		return err
 	}
 	return ix.enter(ctx, Planned, func(r *IndexRecord) {
-		r.Marks, r.PutBack = marks, ours
+		r.Marks = marks
+		if r.Over.UUID == "" {
+			// An index that is restored over has values of its own.
+			r.PutBack = ours
+		}
 		r.writeAs(translated, ix.ferry.target.Identity())
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 
 	"esferry/internal/cluster"
@@ -43,6 +44,9 @@ type IndexPlan struct {
 	Phase Phase `json:"phase"`
 	// Notes name what will be dropped or changed on the way.
 	Notes []metadata.Note `json:"notes,omitempty"`
+
+	// The target may have an index of the name already.
+	meeting
 
 	uuid string
 }
@@ -175,21 +179,18 @@ func (f *Ferry) planIndex(ctx context.Context, p *Plan, index cluster.Index, sou
 			return one, nil, err
 		}
 	}
-	if ours != nil {
-		one.Phase = ours.snapshotRecord().Phase
+	if err := f.route(ctx, &one, index, ours); err != nil {
+		return one, nil, err
+	}
+	if one.obstacle.Problem != "" {
+		return one, []preflight.Obstacle{one.obstacle}, nil
 	}
 	obstacles, err := preflight.Index(ctx, preflight.Subject{
-		Source: f.source, Target: f.target, Index: index, Mappings: definition.Mappings, TargetName: one.Target, Ours: one.Phase != Planned,
+		Source: f.source, Target: f.target, Index: index, Mappings: definition.Mappings, TargetName: one.Target, Ours: one.Phase != Planned || one.settled(),
 		Restrictions: p.restrictions,
 	})
 	if err != nil {
 		return one, nil, err
-	}
-	if one.Path, one.Reason = f.choose(index); sourceType != "" {
-		one.Path, one.Reason = Stream, "its types are split"
-	}
-	if ours != nil && one.Phase != Planned {
-		one.Path, one.Reason = ours.snapshotRecord().Path, "this ferry carries it already"
 	}
 	if len(obstacles) > 0 {
 		return one, obstacles, nil
@@ -206,6 +207,30 @@ func (f *Ferry) planIndex(ctx context.Context, p *Plan, index cluster.Index, sou
 		one.Notes, obstacles = f.translated(definition, index.Name)
 	}
 	return one, obstacles, nil
+}
+
+// route decides by which path an index goes, and what becomes of one that the
+// target has already.
+func (f *Ferry) route(ctx context.Context, one *IndexPlan, there cluster.Index, ours *index) error {
+	if ours != nil {
+		if rec := ours.snapshotRecord(); rec.Phase != Planned {
+			one.Phase, one.Target, one.Path, one.Reason = rec.Phase, rec.Target, rec.Path, "this ferry carries it already"
+			return nil
+		}
+	}
+	if one.Path, one.Reason = f.choose(there); one.Type != "" {
+		one.Path, one.Reason = Stream, "its types are split"
+	}
+	if one.Path == Stream || f.options.Snapshot.OnExisting == RefuseExisting {
+		return nil
+	}
+	var err error
+	one.meeting, err = f.meet(ctx, arrival{
+		index: there.Name, target: one.Target, shards: there.Shards, settings: f.restoredOff(),
+		suffix: "-restored-" + time.Now().UTC().Format("20060102t150405"),
+	}, f.options.Snapshot.OnExisting)
+	one.Target = one.meeting.target
+	return err
 }
 
 // planDelta decides how the index's changes are to be found.
