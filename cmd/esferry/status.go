@@ -126,11 +126,11 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 			return err
 		}
 	}
-	return iv.showPieces(s.Pieces)
+	return iv.showUnended(s.Pieces)
 }
 
-// showPieces tells of what was begun piece by piece and has not ended.
-func (iv *invocation) showPieces(p ferry.Pieces) error {
+// showUnended tells of what was begun piece by piece and has not ended.
+func (iv *invocation) showUnended(p ferry.Pieces) error {
 	for _, t := range p.Snapshots {
 		if t.State == "" {
 			if err := iv.write("snapshot %s of %d indices has not ended: esferry snapshot create goes on with it\n", plain(t.Name), len(t.Indices)); err != nil {

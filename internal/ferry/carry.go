@@ -179,10 +179,13 @@ func (ix *index) create(ctx context.Context) error {
 // request of an earlier run that died may be carried out at this very moment.
 func (f *Ferry) make(ctx context.Context, name string, body json.RawMessage) (cluster.Index, error) {
 	there, found, err := f.target.Index(ctx, name)
-	if err != nil || found {
+	if err != nil {
 		return there, err
 	}
-	err = f.target.CreateIndex(ctx, name, body)
+	if found {
+		return there, f.unshield(ctx, name)
+	}
+	err = f.shielded(ctx, name, func(ctx context.Context) error { return f.target.CreateIndex(ctx, name, body) })
 	if err != nil && !cluster.AlreadyThere(err) && !cluster.Ambiguous(err) {
 		return there, err
 	}

@@ -123,17 +123,9 @@ func (f *Ferry) Plan(ctx context.Context) (Plan, error) {
 
 // planInto plans an index, or each of its types where they are split.
 func (f *Ferry) planInto(ctx context.Context, p *Plan, index cluster.Index) error {
-	types := []string{""}
-	if index.Open && f.options.Select.SplitTypes() && !p.Source.AtLeast(6, 0) && p.Target.AtLeast(6, 0) {
-		definition, err := f.source.Definition(ctx, index.Name)
-		if err != nil {
-			return err
-		}
-		if several, err := metadata.Types(definition); err != nil {
-			return err
-		} else if len(several) > 1 {
-			types = several
-		}
+	types, err := f.types(ctx, index)
+	if err != nil {
+		return err
 	}
 	for _, name := range types {
 		one, obstacles, err := f.planIndex(ctx, p, index, name)
@@ -143,6 +135,23 @@ func (f *Ferry) planInto(ctx context.Context, p *Plan, index cluster.Index) erro
 		p.Indices, p.Obstacles = append(p.Indices, one), append(p.Obstacles, obstacles...)
 	}
 	return nil
+}
+
+// types gives the types that become indices of their own; one without a name
+// where the index goes as it is.
+func (f *Ferry) types(ctx context.Context, index cluster.Index) ([]string, error) {
+	whole := []string{""}
+	if !index.Open || !f.options.Select.SplitTypes() || f.source.Identity().AtLeast(6, 0) || !f.target.Identity().AtLeast(6, 0) {
+		return whole, nil
+	}
+	definition, err := f.source.Definition(ctx, index.Name)
+	if err != nil {
+		return nil, err
+	}
+	if several, err := metadata.Types(definition); err != nil || len(several) > 1 {
+		return several, err
+	}
+	return whole, nil
 }
 
 // name is the key of the index's record.
