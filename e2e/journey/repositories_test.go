@@ -184,16 +184,13 @@ func (s *stores) foreign(t *testing.T) {
 	call(t, "PUT", s.source.URL()+"/logs/_doc/1?refresh=true", `{}`)
 	call(t, "PUT", s.source.URL()+"/_snapshot/ferry/one?wait_for_completion=true", `{"indices":"logs"}`)
 	below := filepath.Join(s.gateway.Dir, "snaps", "below")
-	root, err := os.ReadFile(filepath.Join(below, "index-0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(below, "index-7"), root, 0o644); err != nil {
+	// As that one does when its snapshot is done.
+	if err := os.Rename(filepath.Join(below, "index-0"), filepath.Join(below, "index-1")); err != nil {
 		t.Fatal(err)
 	}
 	// In these words; package cluster has the next step for them.
 	status, answer := ask(t, "PUT", s.source.URL()+"/_snapshot/ferry/two?wait_for_completion=true", `{"indices":"logs"}`)
-	if status < 300 || !strings.Contains(answer, "concurrent modification of the index-N file") {
+	if status < 300 || !strings.Contains(answer, "concurrent modification of the index-N file") && !strings.Contains(answer, "do not match its expected state") {
 		t.Errorf("got status %d and %s, want the engine to notice that its root has moved", status, answer)
 	}
 }
