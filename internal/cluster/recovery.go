@@ -2,9 +2,9 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -189,16 +189,21 @@ func (c *Cluster) WhyUnassigned(ctx context.Context, index string, number int) (
 	if answer.CurrentState != "unassigned" || answer.CanAllocate == "yes" || answer.CanAllocate == "throttled" || answer.CanAllocate == "awaiting_info" {
 		return "", nil
 	}
-	why := answer.Explanation
+	// A restore that failed is itself a reason; what it failed for is another.
+	reasons := []string{answer.Explanation}
 	for _, node := range answer.Nodes {
 		for _, d := range node.Deciders {
-			if d.Decision == "NO" {
-				return why + ": " + d.Explanation, nil
+			if d.Decision == "NO" && !slices.Contains(reasons, d.Explanation) {
+				reasons = append(reasons, d.Explanation)
 			}
 		}
 	}
-	if answer.Unassigned.Details != "" {
-		why += ": " + answer.Unassigned.Details
+	if len(reasons) == 1 && answer.Unassigned.Details != "" {
+		reasons = append(reasons, answer.Unassigned.Details)
 	}
-	return oneLine(json.RawMessage(why)), nil
+	const most = 4
+	for i, reason := range reasons {
+		reasons[i] = oneLine([]byte(reason))
+	}
+	return strings.Join(reasons[:min(most, len(reasons))], "; "), nil
 }
