@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"esferry/internal/cluster"
@@ -25,13 +26,14 @@ func Index(here cluster.Definition, from, to cluster.Identity, there OnTarget) P
 		p.Target = there.Name
 	}
 	t := &translation{where: here.Index, from: from, to: to}
-	settings, mappings := t.settings(here.Settings), json.RawMessage(nil)
-	mappings, _ = t.mappings(here.Mappings)
+	settings := t.settings(here.Settings)
+	mappings, _ := t.mappings(here.Mappings)
 	_, notes, err := AliasActions(here.Index, here.Aliases, to)
 	if err != nil {
 		t.note(Obstacle, "aliases", "%v", err)
 	}
-	switch p.Notes = append(t.notes, notes...); {
+	p.Notes = slices.Concat(t.notes, notes)
+	switch {
 	case len(Obstacles(p.Notes)) > 0:
 		p.Verdict = NotCarried
 		return p

@@ -155,7 +155,6 @@ func TestDefinitions(t *testing.T) {
 	f(es("7.17.28"), es("8.19.0"), "index_template", `{"index_patterns":["l"],"template":{"settings":{"index.lifecycle.name":"lost"}}}`,
 		`{"index_patterns":["l"],"template":{"settings":{}}}`, "no lifecycle policy lost")
 	f(es("8.19.0"), openSearch(), "ingest_pipeline", `{"processors":[],"_meta":{"a":1}}`, `{"processors":[]}`, "_meta")
-	f(es("7.17.28"), es("7.10.2"), "component_template", `{"template":{"mappings":{"_doc":{"dynamic":"false"}}}}`, `{"template":{"mappings":{"dynamic":"false"}}}`)
 	f(openSearch(), openSearch(), "ism_policy", `{"policy":{"default_state":"hot","ism_template":[{"index_patterns":["l-*"]}]}}`, `{"policy":{"default_state":"hot"}}`, "ism_template")
 	f(es("7.10.2"), es("6.8.23"), "index_template", `{"index_patterns":["l"]}`, ``, "has no index_template")
 }

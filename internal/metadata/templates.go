@@ -22,6 +22,7 @@ func (t *translation) definition(kind cluster.MetadataKind, raw json.RawMessage)
 	}
 	t.members(o, kind, "")
 	switch kind {
+	case cluster.IngestPipeline, cluster.LifecyclePolicy:
 	case cluster.StatePolicy:
 		t.statePolicy(o)
 	case cluster.LegacyTemplate:
@@ -134,7 +135,7 @@ func builtIn(kind cluster.MetadataKind, name string, definition json.RawMessage)
 		return slices.Contains([]string{"logs", "metrics", "synthetics", "ml-size-based-ilm-policy", "watch-history-ilm-policy", "ilm-history-ilm-policy", "slm-history-ilm-policy"}, name)
 	default:
 		return slices.ContainsFunc([]string{
-			"ilm-history", "slm-history", "watch-history", "logstash-index-template", "security-index-template", "security_audit_log", "opendistro_",
+			"ilm-history", "slm-history", "watch-history", "xpack_monitoring_", "logstash-index-template", "security-index-template", "security_audit_log", "opendistro_",
 			"ss4o_", "tenant_template", "behavioral_analytics-", "profiling-", "ecs@", "data-streams@", "data-streams-mappings", "logs@", "logs-mappings",
 			"logs-settings", "metrics@", "metrics-mappings", "metrics-settings", "synthetics@", "synthetics-mappings", "synthetics-settings",
 			"traces@", "search-acl-filter", "ent-search-", "elastic-connectors", "agentless",
