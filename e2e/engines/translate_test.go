@@ -74,6 +74,10 @@ func (r *rung) hold(t *testing.T) {
 		}
 		r.shelf.all[kind] = all
 	}
+	streams, err := r.api.DataStreams(t.Context())
+	if want := r.lab.Engine == lab.OS219; err != nil || (len(streams) == 1) != want || want && (streams[0].Name != "two-events" || len(streams[0].Indices) != 1) {
+		t.Errorf("%s: got data streams %v (%v), want two-events of %s alone", r.lab.Engine, streams, err, lab.OS219)
+	}
 	if weekly := r.shelf.all[cluster.LifecyclePolicy]["weekly"]; weekly != nil {
 		// The one engine of the lab that has policies takes what it gave.
 		if err := r.api.PutMetadata(t.Context(), cluster.LifecyclePolicy, "weekly-too", weekly); err != nil {
@@ -194,21 +198,22 @@ func samples() map[lab.Engine][]sample {
 				"day":{"type":"date","format":"YYYY-MM-dd HH:mm:ss||dateOptionalTime"},"when":{"type":"date"},
 				"n":{"type":"long","precision_step":8,"index":"not_analyzed"},"off":{"type":"integer","index":"no"},"f":{"type":"double","fielddata":{"format":"doc_values"}},"b":{"type":"boolean"},"address":{"type":"ip"},"boosted":{"type":"string","boost":2.0},
 				"place":{"type":"geo_point","lat_lon":true,"geohash":true,"geohash_prefix":true},
-				"suggest":{"type":"completion","payloads":true},"people":{"type":"nested","properties":{"name":{"type":"string"}}},"bytes":{"type":"binary"},"words":{"type":"token_count","analyzer":"standard"}}}}}`, "doc",
-				`{"k":"a","t":"quick fox","hidden":"x","kept":"y","day":"2026-01-31 10:00:00","when":"2026-01-31T10:00:00Z","n":7,"f":1.5,"b":true,"address":"10.0.0.1","place":{"lat":1,"lon":2},"people":[{"name":"x"}],"words":"a b","s_new":"z","x_new":"z"}`, "", ""},
+				"suggest":{"type":"completion","payloads":true},"people":{"type":"nested","properties":{"name":{"type":"string"}}},"bytes":{"type":"binary"}}}}}`, "doc",
+				`{"k":"a","t":"quick fox","hidden":"x","kept":"y","day":"2026-01-31 10:00:00","when":"2026-01-31T10:00:00Z","n":7,"f":1.5,"b":true,"address":"10.0.0.1","place":{"lat":1,"lon":2},"people":[{"name":"x"}],"s_new":"z","x_new":"z"}`, "", ""},
 			{"old-analysis", `{"settings":{"number_of_shards":1,"analysis":{
 				"tokenizer":{"grams":{"type":"nGram","min_gram":2,"max_gram":5}},
 				"filter":{"two":{"type":"shingle","min_shingle_size":2,"max_shingle_size":5}},
 				"analyzer":{"a":{"type":"custom","tokenizer":"grams","filter":["standard","lowercase","nGram"]},"b":{"tokenizer":"standard","filter":["two"]}}}},
 				"mappings":{"doc":{"properties":{"t":{"type":"string","analyzer":"a"},"u":{"type":"string","analyzer":"b"}}}}}`, "doc", `{"t":"quick fox","u":"quick brown fox"}`, "", "Unknown tokenizer type"},
-			{"old-shapes", `{"settings":{"number_of_shards":1},"mappings":{"doc":{"properties":{"shape":{"type":"geo_shape","tree":"quadtree","precision":"50m"}}}}}`, "doc", `{"shape":{"type":"point","coordinates":[1,2]}}`, "", "No handler for type [geo_shape]"},
+			{"old-counts", `{"settings":{"number_of_shards":1},"mappings":{"doc":{"properties":{"words":{"type":"token_count","analyzer":"standard","precision_step":32}}}}}`, "doc", `{"words":"a b"}`, "", "type [token_count]"},
+			{"old-shapes", `{"settings":{"number_of_shards":1},"mappings":{"doc":{"properties":{"shape":{"type":"geo_shape","tree":"quadtree","precision":"50m"}}}}}`, "doc", `{"shape":{"type":"point","coordinates":[1,2]}}`, "", "type [geo_shape]"},
 			{"old-family", `{"settings":{"number_of_shards":1},"mappings":{"parent":{},"child":{"_parent":{"type":"parent"}}}}`, "parent", `{}`, "2 types", ""},
 			{"old-child", `{"settings":{"number_of_shards":1},"mappings":{"one":{"_parent":{"type":"none"}}}}`, "one", "", "join", ""},
 		},
 		lab.ES56: {{"five", `{"settings":{"number_of_shards":1,"index.mapping.single_type":false},"mappings":{"_default_":{"dynamic":"true"},"post":{"_all":{"enabled":true},"include_in_all":false,"properties":{
 			"k":{"type":"keyword","include_in_all":true},"t":{"type":"text","similarity":"classic","boost":1.5,"fielddata":true},"d":{"type":"date","format":"yyyy-MM-dd'T'HH:mm:ss||epoch_second||basicDate"},
-			"r":{"type":"date_range","format":"YYYY/MM/dd"},"h":{"type":"half_float"},"s":{"type":"scaled_float","scaling_factor":100},"c":{"type":"completion"}}}}}`, "post",
-			`{"k":"a","t":"b","d":"2026-01-31T10:00:00","r":{"gte":"2026/01/01","lte":"2026/01/02"},"h":1.5,"s":1.25}`, "", ""}, {"five-percolator", `{"settings":{"number_of_shards":1},"mappings":{"q":{"properties":{"q":{"type":"percolator"},"k":{"type":"keyword"}}}}}`, "q", `{"q":{"term":{"k":"a"}}}`, "", "No handler for type [percolator]"}},
+			"r":{"type":"date_range","format":"YYYY/MM/dd"},"h":{"type":"half_float"},"c":{"type":"completion"}}}}}`, "post",
+			`{"k":"a","t":"b","d":"2026-01-31T10:00:00","r":{"gte":"2026/01/01","lte":"2026/01/02"},"h":1.5}`, "", ""}, {"five-percolator", `{"settings":{"number_of_shards":1},"mappings":{"q":{"properties":{"q":{"type":"percolator"},"k":{"type":"keyword"},"s":{"type":"scaled_float","scaling_factor":100}}}}}`, "q", `{"q":{"term":{"k":"a"}},"s":1.25}`, "", "type ["}},
 		lab.ES68: {{"six", `{"settings":{"number_of_shards":1,"index.routing.allocation.include.box":"","index.translog.retention.size":"1gb","analysis":{"analyzer":{"std":{"tokenizer":"standard","filter":["standard","lowercase"]}}}},
 			"mappings":{"user":{"_field_names":{"enabled":true},"_routing":{"required":false},"properties":{"name":{"type":"text","analyzer":"std","boost":2},"when":{"type":"date","format":"YYYY-MM-dd||strictDateOptionalTime"},
 			"alias":{"type":"alias","path":"name"},"ip":{"type":"ip_range"},"none":{"type":"object","enabled":false}}}}}`, "user",
@@ -249,6 +254,6 @@ func shelves() map[lab.Engine][]piece {
 			{"/_ingest/pipeline/seven", `{"description":"x","processors":[],"version":2}`},
 		},
 		lab.ES819: {{"/_index_template/eight", `{"index_patterns":["eight-*"],"data_stream":{},"allow_auto_create":true,"ignore_missing_component_templates":["none"],"composed_of":["none"],"template":{"mappings":{"properties":{"@timestamp":{"type":"date"}}}}}`}},
-		lab.OS219: {{"/_index_template/two", `{"index_patterns":["two-*"],"data_stream":{"timestamp_field":{"name":"@timestamp"}},"priority":9}`}},
+		lab.OS219: {{"/_index_template/two", `{"index_patterns":["two-*"],"data_stream":{"timestamp_field":{"name":"@timestamp"}},"priority":9}`}, {"/_data_stream/two-events", ""}},
 	}
 }

@@ -36,13 +36,14 @@ func TestMetadata(t *testing.T) {
 	call(t, "PUT", here+"/_ilm/policy/weekly", `{"policy":{"phases":{}}}`)
 	call(t, "PUT", here+"/_template/logs", `{"index_patterns":["logs-*"],"order":5,"settings":{"index.lifecycle.name":"weekly","number_of_replicas":0},"mappings":{"doc":{"properties":{"day":{"type":"date","format":"YYYY-MM-dd"}}}}}`)
 	call(t, "PUT", here+"/_template/changed", `{"index_patterns":["ours-*"]}`)
+	call(t, "PUT", here+"/_template/refused", `{"index_patterns":["both-*"]}`)
 	call(t, "PUT", here+"/logs-1", `{"settings":{"number_of_shards":1},"mappings":{"doc":{"_routing":{"required":false},"properties":{"k":{"type":"keyword"}}}},
 		"aliases":{"search":{"filter":{"term":{"k":"a"}},"index_routing":"1","search_routing":"1,2"},"write":{"is_write_index":true},"plain":{}}}`)
 	for i := range 20 {
 		call(t, "PUT", fmt.Sprintf("%s/logs-1/doc/%d", here, i), `{"k":"a","day":"2026-11-21"}`)
 	}
 	call(t, "PUT", there+"/_template/spoil", `{"index_patterns":["*"],"aliases":{"half":{}},"mappings":{"properties":{"k":{"type":"text"},"spoiled":{"type":"long"}}}}`)
-	call(t, "PUT", there+"/_index_template/spoil", `{"index_patterns":["logs-*"],"priority":500,"template":{"aliases":{"half":{}},"settings":{"index.codec":"best_compression"},"mappings":{"properties":{"spoiled":{"type":"long"}}}}}`)
+	call(t, "PUT", there+"/_index_template/both", `{"index_patterns":["both-*"]}`)
 	call(t, "PUT", there+"/_template/changed", `{"index_patterns":["theirs-*"]}`)
 	yaml := p.config(t, "metadata", `"logs-*"`, "")
 
@@ -55,17 +56,22 @@ func TestMetadata(t *testing.T) {
 		}
 		return got
 	}
-	all := "ilm_policy weekly not_carried\ningest_pipeline enrich %s\ntemplate changed %s\ntemplate logs %s\nindex logs-1 missing\n"
-	f(fmt.Sprintf(all, "missing", "differs", "missing"), 3, "diff")
-	f(fmt.Sprintf(all, "missing created", "differs kept", "missing created"), 3, "apply", "--dry-run")
-	first := f(fmt.Sprintf(all, "missing created", "differs kept", "missing created"), 3, "apply")
+	all := "ilm_policy weekly not_carried\ningest_pipeline enrich %s\ntemplate changed %s\ntemplate logs %s\ntemplate refused %s\nindex logs-1 missing\n"
+	f(fmt.Sprintf(all, "missing", "differs", "missing", "missing"), 3, "diff")
+	f(fmt.Sprintf(all, "missing created", "differs kept", "missing created", "missing created"), 3, "apply", "--dry-run")
+	first := f(fmt.Sprintf(all, "missing created", "differs kept", "missing created", "missing refused"), 1, "apply")
 	if d := first.Pieces[2].Differences; len(d) != 1 || d[0].Path != "index_patterns" {
 		t.Errorf("got %v, want the pattern to differ", d)
 	}
-	if n := fmt.Sprint(first.Pieces[3].Notes); !strings.Contains(n, "index.lifecycle.name") || !strings.Contains(n, "yyyy-MM-dd") || !strings.Contains(n, "index_template spoil (logs-*) wins") {
-		t.Errorf("got notes %s, want the policy, the date and the shadow named", n)
+	if n := fmt.Sprint(first.Pieces[3].Notes); !strings.Contains(n, "index.lifecycle.name") || !strings.Contains(n, "yyyy-MM-dd") {
+		t.Errorf("got notes %s, want the policy and the date named", n)
 	}
-	f(fmt.Sprintf(all, "same", "differs overwritten", "same"), 0, "apply", "--overwrite")
+	if n := fmt.Sprint(first.Pieces[4].Notes); !strings.Contains(n, "index_template both (both-*) wins") || !strings.Contains(n, "the target refuses it") {
+		t.Errorf("got notes %s, want the shadow and the refusal named", n)
+	}
+	call(t, "DELETE", there+"/_index_template/both", "")
+	f(fmt.Sprintf(all, "same", "differs overwritten", "same", "missing created"), 0, "apply", "--overwrite")
+	call(t, "PUT", there+"/_index_template/spoil", `{"index_patterns":["logs-*"],"priority":500,"template":{"aliases":{"half":{}},"settings":{"index.codec":"best_compression"},"mappings":{"properties":{"spoiled":{"type":"long"}}}}}`)
 
 	esferry(t, "run", "--cutover", "-c", yaml, "--json").want(t, 0)
 	var made map[string]struct {
@@ -92,5 +98,5 @@ func TestMetadata(t *testing.T) {
 	if list := call(t, "GET", there+"/_index_template", ""); strings.Contains(list, "esferry-") {
 		t.Errorf("a template of esferry's own is left: %s", list)
 	}
-	f(strings.Replace(fmt.Sprintf(all, "same", "same", "same"), "logs-1 missing", "logs-1 same", 1), 0, "diff")
+	f(strings.Replace(fmt.Sprintf(all, "same", "same", "same", "same"), "logs-1 missing", "logs-1 same", 1), 0, "diff")
 }

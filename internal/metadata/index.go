@@ -65,9 +65,15 @@ func (t *translation) settingsApart(here cluster.Definition, translated json.Raw
 			all = foldArrays(all)
 		}
 		for _, s := range all {
-			if engineOwn := internal(s.key) || s.key == "index.number_of_routing_shards" || t.bound(s.key, s.value) != ""; !engineOwn && !apart(s.key) {
+			if !internal(s.key) && !apart(s.key) && t.bound(s.key, s.value) == "" {
 				side.to.set(s.key, s.value)
 			}
+		}
+	}
+	for _, chosen := range []string{"index.number_of_routing_shards", "index.replication.type"} {
+		if !want.has(chosen) {
+			// Nobody set it on the source; esferry and OpenSearch choose one.
+			has.drop(chosen)
 		}
 	}
 	if !there.Filling {

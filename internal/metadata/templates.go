@@ -20,6 +20,7 @@ func (t *translation) definition(kind cluster.MetadataKind, raw json.RawMessage)
 	for _, key := range serverOwn() {
 		o.drop(key)
 	}
+	t.composed(o)
 	t.members(o, kind, "")
 	switch kind {
 	case cluster.IngestPipeline, cluster.LifecyclePolicy:
@@ -60,6 +61,26 @@ func (t *translation) members(o *object, kind cluster.MetadataKind, below string
 			o.drop(m.key)
 			t.note(Dropped, below+m.key, "%s is not known to have it", t.to)
 		}
+	}
+}
+
+// composed takes out what an index template may be composed of and is not,
+// where the target insists on all of it.
+func (t *translation) composed(o *object) {
+	var may, all []string
+	if t.elastic(8, 7) || json.Unmarshal(o.get("ignore_missing_component_templates"), &may) != nil || json.Unmarshal(o.get("composed_of"), &all) != nil {
+		return
+	}
+	kept := []json.RawMessage{}
+	for _, name := range all {
+		if slices.Contains(may, name) && !t.components[name] {
+			t.note(Dropped, "composed_of", "there is no component template %s, which the target insists on", name)
+			continue
+		}
+		kept = append(kept, quote(name))
+	}
+	if len(kept) < len(all) {
+		o.set("composed_of", array(kept))
 	}
 }
 
