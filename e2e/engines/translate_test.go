@@ -188,7 +188,8 @@ func (r *rung) stripped() bool {
 func samples() map[lab.Engine][]sample {
 	return map[lab.Engine][]sample{
 		lab.ES24: {
-			{"old-strings", `{"settings":{"number_of_shards":1,"index.mapper.dynamic":true,"analysis":{"analyzer":{"a":{"type":"custom","tokenizer":"standard","filter":["standard","lowercase"]}}}},
+			{
+				"old-strings", `{"settings":{"number_of_shards":1,"index.mapper.dynamic":true,"analysis":{"analyzer":{"a":{"type":"custom","tokenizer":"standard","filter":["standard","lowercase"]}}}},
 				"aliases":{"search":{"filter":{"term":{"k":"a"}},"routing":"1"}},
 				"mappings":{"_default_":{"_all":{"enabled":false}},"doc":{"_all":{"enabled":false},"_timestamp":{"enabled":true},"_ttl":{"enabled":true},
 				"dynamic_templates":[{"s":{"match":"s_*","match_mapping_type":"string","mapping":{"index":"not_analyzed","omit_norms":true}}},{"any":{"match":"x_*","mapping":{"type":"{dynamic_type}","index":"no","store":"yes"}}}],
@@ -199,7 +200,8 @@ func samples() map[lab.Engine][]sample {
 				"n":{"type":"long","precision_step":8,"index":"not_analyzed"},"off":{"type":"integer","index":"no"},"f":{"type":"double","fielddata":{"format":"doc_values"}},"b":{"type":"boolean"},"address":{"type":"ip"},"boosted":{"type":"string","boost":2.0},
 				"place":{"type":"geo_point","lat_lon":true,"geohash":true,"geohash_prefix":true},
 				"suggest":{"type":"completion","payloads":true},"people":{"type":"nested","properties":{"name":{"type":"string"}}},"bytes":{"type":"binary"}}}}}`, "doc",
-				`{"k":"a","t":"quick fox","hidden":"x","kept":"y","day":"2026-01-31 10:00:00","when":"2026-01-31T10:00:00Z","n":7,"f":1.5,"b":true,"address":"10.0.0.1","place":{"lat":1,"lon":2},"people":[{"name":"x"}],"s_new":"z","x_new":"z"}`, "", ""},
+				`{"k":"a","t":"quick fox","hidden":"x","kept":"y","day":"2026-01-31 10:00:00","when":"2026-01-31T10:00:00Z","n":7,"f":1.5,"b":true,"address":"10.0.0.1","place":{"lat":1,"lon":2},"people":[{"name":"x"}],"s_new":"z","x_new":"z"}`, "", "",
+			},
 			{"old-analysis", `{"settings":{"number_of_shards":1,"analysis":{
 				"tokenizer":{"grams":{"type":"nGram","min_gram":2,"max_gram":5}},
 				"filter":{"two":{"type":"shingle","min_shingle_size":2,"max_shingle_size":5}},
@@ -210,16 +212,22 @@ func samples() map[lab.Engine][]sample {
 			{"old-family", `{"settings":{"number_of_shards":1},"mappings":{"parent":{},"child":{"_parent":{"type":"parent"}}}}`, "parent", `{}`, "2 types", ""},
 			{"old-child", `{"settings":{"number_of_shards":1},"mappings":{"one":{"_parent":{"type":"none"}}}}`, "one", "", "join", ""},
 		},
-		lab.ES56: {{"five", `{"settings":{"number_of_shards":1,"index.mapping.single_type":false},"mappings":{"_default_":{"dynamic":"true"},"post":{"_all":{"enabled":true},"include_in_all":false,"properties":{
+		lab.ES56: {{
+			"five", `{"settings":{"number_of_shards":1,"index.mapping.single_type":false},"mappings":{"_default_":{"dynamic":"true"},"post":{"_all":{"enabled":true},"include_in_all":false,"properties":{
 			"k":{"type":"keyword","include_in_all":true},"t":{"type":"text","similarity":"classic","boost":1.5,"fielddata":true},"d":{"type":"date","format":"yyyy-MM-dd'T'HH:mm:ss||epoch_second||basicDate"},
 			"r":{"type":"date_range","format":"YYYY/MM/dd"},"h":{"type":"half_float"},"c":{"type":"completion"}}}}}`, "post",
-			`{"k":"a","t":"b","d":"2026-01-31T10:00:00","r":{"gte":"2026/01/01","lte":"2026/01/02"},"h":1.5}`, "", ""}, {"five-percolator", `{"settings":{"number_of_shards":1},"mappings":{"q":{"properties":{"q":{"type":"percolator"},"k":{"type":"keyword"},"s":{"type":"scaled_float","scaling_factor":100}}}}}`, "q", `{"q":{"term":{"k":"a"}},"s":1.25}`, "", "type ["}},
-		lab.ES68: {{"six", `{"settings":{"number_of_shards":1,"index.routing.allocation.include.box":"","index.translog.retention.size":"1gb","analysis":{"analyzer":{"std":{"tokenizer":"standard","filter":["standard","lowercase"]}}}},
+			`{"k":"a","t":"b","d":"2026-01-31T10:00:00","r":{"gte":"2026/01/01","lte":"2026/01/02"},"h":1.5}`, "", "",
+		}, {"five-percolator", `{"settings":{"number_of_shards":1},"mappings":{"q":{"properties":{"q":{"type":"percolator"},"k":{"type":"keyword"},"s":{"type":"scaled_float","scaling_factor":100}}}}}`, "q", `{"q":{"term":{"k":"a"}},"s":1.25}`, "", "type ["}},
+		lab.ES68: {{
+			"six", `{"settings":{"number_of_shards":1,"index.routing.allocation.include.box":"","index.translog.retention.size":"1gb","analysis":{"analyzer":{"std":{"tokenizer":"standard","filter":["standard","lowercase"]}}}},
 			"mappings":{"user":{"_field_names":{"enabled":true},"_routing":{"required":false},"properties":{"name":{"type":"text","analyzer":"std","boost":2},"when":{"type":"date","format":"YYYY-MM-dd||strictDateOptionalTime"},
 			"alias":{"type":"alias","path":"name"},"ip":{"type":"ip_range"},"none":{"type":"object","enabled":false}}}}}`, "user",
-			`{"name":"x","when":"2026-01-31","ip":"10.0.0.0/8"}`, "", ""}, {"six-payloads", `{"settings":{"number_of_shards":1,"analysis":{"analyzer":{"p":{"tokenizer":"standard","filter":["standard","delimited_payload_filter"]}}}},"mappings":{"user":{"properties":{"t":{"type":"text","analyzer":"p"}}}}}`, "user", `{"t":"a|1"}`, "", "failed to find filter under name"}},
-		lab.ES710: {{"seven", `{"settings":{"number_of_shards":1,"index.hidden":true},"aliases":{"w":{"is_write_index":true,"is_hidden":true}},"mappings":{"dynamic":"strict","_field_names":{"enabled":false},"properties":{"t":{"type":"text","boost":2,"index_prefixes":{}},"n":{"type":"date_nanos"},"o":{"type":"object","enabled":false}}}}`, "",
-			`{"t":"x","n":"2026-01-31T10:00:00.123456789Z"}`, "", ""}},
+			`{"name":"x","when":"2026-01-31","ip":"10.0.0.0/8"}`, "", "",
+		}, {"six-payloads", `{"settings":{"number_of_shards":1,"analysis":{"analyzer":{"p":{"tokenizer":"standard","filter":["standard","delimited_payload_filter"]}}}},"mappings":{"user":{"properties":{"t":{"type":"text","analyzer":"p"}}}}}`, "user", `{"t":"a|1"}`, "", "failed to find filter under name"}},
+		lab.ES710: {{
+			"seven", `{"settings":{"number_of_shards":1,"index.hidden":true},"aliases":{"w":{"is_write_index":true,"is_hidden":true}},"mappings":{"dynamic":"strict","_field_names":{"enabled":false},"properties":{"t":{"type":"text","boost":2,"index_prefixes":{}},"n":{"type":"date_nanos"},"o":{"type":"object","enabled":false}}}}`, "",
+			`{"t":"x","n":"2026-01-31T10:00:00.123456789Z"}`, "", "",
+		}},
 		lab.ES717: {{"seven-last", `{"settings":{"number_of_shards":1},"mappings":{"dynamic":"runtime","runtime":{"d":{"type":"long"}},"properties":{"k":{"type":"keyword"},"t":{"type":"text","boost":3}}}}`, "", `{"k":"x"}`, "", ""}},
 		lab.ES819: {
 			{"eight", `{"settings":{"number_of_shards":1},"mappings":{"subobjects":false,"_source":{"mode":"stored"},"properties":{"k":{"type":"keyword"},"m":{"type":"flattened","depth_limit":5}}}}`, "", `{"k":"x","m":{"a":"b"}}`, "", ""},

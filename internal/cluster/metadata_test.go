@@ -22,7 +22,7 @@ func speaking(t *testing.T, distribution, version string, answers map[string]str
 			t.Error(err)
 		}
 		if r.URL.Path == "/" {
-			_, _ = fmt.Fprintf(w, `{"cluster_name":"c","cluster_uuid":"u","version":{"number":%q,"distribution":%q}}`, version, distribution) //nolint:errcheck // the client may have left
+			_, _ = fmt.Fprintf(w, `{"cluster_name":"c","cluster_uuid":"u","version":{"number":%q,"distribution":%q}}`, version, distribution)
 			return
 		}
 		line := r.Method + " " + r.URL.Path
