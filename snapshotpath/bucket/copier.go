@@ -147,9 +147,7 @@ func (c *Copier) pass(ctx context.Context, sum *Report) (done bool, err error) {
 		return false, err
 	}
 	t := newTransfer(c, p.Missing)
-	defer func() {
-		sum.Copied.Objects, sum.Copied.Bytes = sum.Copied.Objects+t.tally.done, sum.Copied.Bytes+t.tally.bytes
-	}()
+	defer func() { sum.Copied.Objects, sum.Copied.Bytes = sum.Copied.Objects+t.tally.done, sum.Copied.Bytes+t.tally.bytes }()
 	for stage := Blobs; stage < Generations; stage++ {
 		if err := t.all(ctx, p.Copy[stage]); err != nil {
 			return false, err
