@@ -46,6 +46,10 @@ model: ## search the protocol's model to larger bounds: ten minutes, one core, t
 e2e: ## tests on real engines (needs a JDK and Maven)
 	cd $(E2E) && $(GO) test -race -count=1 -timeout 80m -p 1 $(E2EFLAGS) ./...
 
+.PHONY: bench-copy
+bench-copy: ## measure repo copy beside rclone, between two S3 gateways (two minutes)
+	$(GO) run ./bench/copy
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for a while (FUZZTIME=20s)
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . \

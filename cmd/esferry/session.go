@@ -144,8 +144,6 @@ func available(c *config.Config) error {
 		return refuse("checkpoint.store: "+string(c.Checkpoint.Store), "use checkpoint.store: embedded")
 	case c.Stream.Rate != config.Rate{}:
 		return refuse("stream.rate", "leave it out; stream.readers and stream.writers bound the load")
-	case c.Snapshot != nil && c.Snapshot.OnExisting != config.OnExistingError:
-		return refuse("snapshot.on_existing: "+string(c.Snapshot.OnExisting), "delete the index on the target, or rename it under indices.rename")
 	default:
 		return nil
 	}
@@ -172,8 +170,15 @@ func (iv *invocation) options(ctx context.Context, c *config.Config, source *clu
 	if c.Snapshot == nil {
 		return o, nil
 	}
-	o.Snapshot = &ferry.SnapshotOptions{Replicas: c.Snapshot.Restore.NumberOfReplicas, Refresh: c.Snapshot.Restore.RefreshInterval}
+	o.Snapshot = &ferry.SnapshotOptions{
+		Replicas: c.Snapshot.Restore.NumberOfReplicas, Refresh: c.Snapshot.Restore.RefreshInterval,
+		OnExisting: ferry.OnExisting(c.Snapshot.OnExisting), Fallback: ferry.RefuseExisting,
+		Partial: c.Snapshot.Partial == config.PartialAccept, Aliases: c.Snapshot.Restore.IncludeAliases,
+	}
 	o.Snapshot.Source, o.Snapshot.Target = repositories(c)
+	if c.Snapshot.OnExistingFallback != config.FallbackRefuse {
+		o.Snapshot.Fallback = ferry.OnExisting(c.Snapshot.OnExistingFallback)
+	}
 	if c.Snapshot.Copy == nil {
 		return o, nil
 	}

@@ -45,7 +45,8 @@ func table() []row {
 		{"stream", engine, []string{"github.com/klauspost/compress", "golang.org/x/time"}},
 		{"sink", engine, []string{"golang.org/x/time"}},
 		{"snapshotpath", with(engine, "snapshotpath/bucket"), nil},
-		{"snapshotpath/bucket", leaves, []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}},
+		{"snapshotpath/bucket/layout", nil, []string{"github.com/klauspost/compress"}},
+		{"snapshotpath/bucket", with(leaves, "snapshotpath/bucket/layout"), []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}},
 		{"internal/reconcile", engine, []string{"github.com/zeebo/xxh3", "github.com/klauspost/compress"}},
 		{"internal/verify", engine, []string{"github.com/zeebo/xxh3"}},
 		{"internal/metadata", engine, nil},
@@ -58,6 +59,7 @@ func table() []row {
 		// AWS here is the credential chain, made once and handed in like stores and clusters.
 		{"cmd/esferry", compose, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/lmittmann/tint", "github.com/jedib0t/go-pretty/v6", "github.com/aws/aws-sdk-go-v2"}},
 
+		{"bench/...", anything, nil},
 		{"internal/archtest", nil, nil},
 		{"internal/corpus", leaves, nil},
 		{"internal/lab", with(leaves, "internal/corpus"), nil},

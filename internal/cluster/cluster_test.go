@@ -300,3 +300,19 @@ func TestGzip(t *testing.T) {
 		t.Error("an answer that is cut short: got no error")
 	}
 }
+
+func TestBusy(t *testing.T) {
+	f := func(running, state, want string) {
+		t.Helper()
+		c := answering(t, route(t, map[string]string{"/_snapshot/_status": running, "/_cluster/state/customs": state}))
+		if got, err := c.Busy(t.Context(), "ferry"); err != nil || got != want {
+			t.Errorf("%s, %s: got %q, %v, want %q", running, state, got, err, want)
+		}
+	}
+	f(`{"snapshots":[]}`, `{}`, "")
+	f(`{"snapshots":[{"snapshot":"a","repository":"other","state":"STARTED"}]}`, `{}`, "")
+	f(`{"snapshots":[{"snapshot":"a","repository":"ferry","state":"STARTED"}]}`, `{}`, "snapshot a")
+	f(`{"snapshots":[]}`, `{"snapshot_deletions":{"snapshot_deletions":[{"repository":"other"},{"repository":"ferry"}]}}`, "the delete of a snapshot")
+	f(`{"snapshots":[]}`, `{"repository_cleanup":{"repository_cleanup":[{"repository":"ferry"}]}}`, "a clean-up")
+	f(`{"snapshots":[]}`, `{"repository_cleanup":{"repository_cleanup":[{"repository":"other"}]}}`, "")
+}

@@ -103,7 +103,30 @@ func NotFound(err error) bool { return statusOf(err) == http.StatusNotFound }
 func AlreadyThere(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && (e.Type == "resource_already_exists_exception" || e.Type == "index_already_exists_exception" ||
-		e.Type == "snapshot_restore_exception" && strings.Contains(e.Reason, "already exists"))
+		e.Type == "snapshot_restore_exception" && (strings.Contains(e.Reason, "already exists") || strings.Contains(e.Reason, "because it's open")))
+}
+
+// NotAllowed reports whether a managed service keeps a call from its users: its
+// front door answers, in words of its own, and the engine never hears of it.
+func NotAllowed(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || e.Type != "" || !strings.Contains(e.Reason, "is not allowed") {
+		return false
+	}
+	return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden || e.Status == http.StatusMethodNotAllowed
+}
+
+// SnapshotInTheWay reports whether a snapshot, or a deletion of one, has to end
+// before what was asked for can be done.
+func SnapshotInTheWay(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Type == "concurrent_snapshot_execution_exception" || e.Type == "snapshot_in_progress_exception")
+}
+
+// NameTaken reports whether a snapshot of that name is there already.
+func NameTaken(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Type == "invalid_snapshot_name_exception" || e.Type == "snapshot_name_already_in_use_exception") && !strings.Contains(e.Reason, "must ")
 }
 
 // Ambiguous reports whether err is an *Error whose effect is not known.

@@ -117,7 +117,7 @@ func verbs(ctx context.Context, c *cluster.Cluster, name string) error {
 		c.PutRepository(ctx, name, "fs", map[string]any{"location": name}),
 		third(c.Snapshot(ctx, name, name)),
 		second(c.SnapshotProgress(ctx, name, name)),
-		c.CreateSnapshot(ctx, name, name, []string{name}),
+		c.CreateSnapshot(ctx, name, name, cluster.SnapshotRequest{Indices: []string{name}}),
 		c.Restore(ctx, name, name, cluster.RestoreRequest{Index: name, As: name}),
 		c.DeleteIndex(ctx, name),
 	)

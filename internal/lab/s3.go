@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -118,10 +119,10 @@ func (c *Cluster) writeKeystore(ctx context.Context, n node) error {
 	if c.spec.S3 == nil || c.Engine != OS38 {
 		return nil
 	}
-	cmd := c.command(n, filepath.Join(c.home, "bin", "opensearch-keystore"), nil)
-	add := exec.CommandContext(ctx, cmd.path, "add", "--force", "--stdin", "s3.client.default.access_key", "s3.client.default.secret_key") //nolint:gosec // The lab starts what it fetched itself.
+	tool := filepath.Join(c.home, "bin", "opensearch-keystore")
+	add := exec.CommandContext(ctx, tool, "add", "--force", "--stdin", "s3.client.default.access_key", "s3.client.default.secret_key") //nolint:gosec // The lab starts what it fetched itself.
 	add.Dir = n.dir
-	add.Env = append(cmd.env, "OPENSEARCH_JAVA_HOME="+c.java.home, "OPENSEARCH_PATH_CONF="+c.confDir(n))
+	add.Env = slices.Concat(c.command(n, tool, nil).env, []string{"OPENSEARCH_JAVA_HOME=" + c.java.home, "OPENSEARCH_PATH_CONF=" + c.confDir(n)})
 	add.Stdin = strings.NewReader(c.spec.S3.AccessKey + "\n" + c.spec.S3.SecretKey + "\n")
 	if out, err := add.CombinedOutput(); err != nil {
 		return fmt.Errorf("run opensearch-keystore: %w: %s", err, out)

@@ -19,36 +19,50 @@ var ErrUnsorted = errors.New("the listing is not sorted")
 // with them. It ends with ErrUnsorted where a listing is not sorted.
 func Merge(source, target iter.Seq2[Object, error]) iter.Seq2[Pair, error] {
 	return func(yield func(Pair, error) bool) {
-		nextSource, stopSource := iter.Pull2(sorted(source))
-		defer stopSource()
-		nextTarget, stopTarget := iter.Pull2(sorted(target))
-		defer stopTarget()
-		s, err, more := nextSource()
-		t, fault, also := nextTarget()
-		for more || also {
-			if err = errors.Join(err, fault); err != nil {
+		s, t := begin(source), begin(target)
+		defer s.stop()
+		defer t.stop()
+		for s.more || t.more {
+			if err := errors.Join(s.err, t.err); err != nil {
 				yield(Pair{}, err)
 				return
 			}
 			var p Pair
 			order := strings.Compare(s.Key, t.Key)
-			if more && (!also || order <= 0) {
-				p.Source = s
+			if s.more && (!t.more || order <= 0) {
+				p.Source = s.take()
 			}
-			if also && (!more || order >= 0) {
-				p.Target = t
+			if t.more && (p.Source.Key == "" || order == 0) {
+				p.Target = t.take()
 			}
 			if !yield(p, nil) {
 				return
 			}
-			if p.Source.Key != "" {
-				s, err, more = nextSource()
-			}
-			if p.Target.Key != "" {
-				t, fault, also = nextTarget()
-			}
 		}
 	}
+}
+
+// cursor is a place in a listing.
+type cursor struct {
+	Object
+	err  error
+	more bool
+	next func() (Object, error, bool)
+	stop func()
+}
+
+func begin(list iter.Seq2[Object, error]) *cursor {
+	c := &cursor{}
+	c.next, c.stop = iter.Pull2(sorted(list))
+	c.take()
+	return c
+}
+
+// take gives the object under the cursor, and moves on.
+func (c *cursor) take() Object {
+	here := c.Object
+	c.Object, c.err, c.more = c.next()
+	return here
 }
 
 // sorted passes a listing on as long as it is sorted.
@@ -130,6 +144,8 @@ type Plan struct {
 	Archived Aside
 	class    string
 
+	// shallow is the first file of a snapshot without segments.
+	shallow string
 	// roots are the source's, theirs the target's highest generation.
 	roots  []Object
 	theirs Object
@@ -194,6 +210,9 @@ func (p *Plan) note(target Object) {
 func (p *Plan) both(pair Pair) {
 	stage := stageOf(pair.Source.Key)
 	p.Source.add(pair.Source)
+	if p.shallow == "" && strings.Contains(pair.Source.Key, "/shallow-snap-") {
+		p.shallow = pair.Source.Key
+	}
 	if stage >= Generations {
 		p.roots = append(p.roots, pair.Source)
 	}

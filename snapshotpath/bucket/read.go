@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -33,8 +34,7 @@ func (b *Bucket) open(ctx context.Context, o Object, from, length int64) (io.Rea
 	default:
 		return out.Body, nil
 	}
-	out.Body.Close()
-	return nil, err
+	return nil, errors.Join(err, out.Body.Close())
 }
 
 // fill reads a piece of an object into data, all of it.

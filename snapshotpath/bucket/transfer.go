@@ -26,11 +26,11 @@ const (
 	workers = 32
 	// partBytes is a piece of a large object. Above it, more parts than one
 	// connection's worth move in parallel; below, each costs a request.
-	partBytes = 8 << 20
+	partBytes = 5 << 20
 	// mostParts is what S3 allows of one object.
 	mostParts = 10_000
 	// memory bounds the bytes in flight.
-	memory = 6 * partBytes
+	memory = 8 * partBytes
 )
 
 // transfer moves the objects of one pass.
@@ -43,20 +43,20 @@ type transfer struct {
 	tally *tally
 	// remote: the service copies by itself, as long as it does not refuse.
 	remote  atomic.Bool
-	buffers sync.Pool
+	buffers chan []byte
 	uploads uploads
 }
 
 func newTransfer(c *Copier, total Total) *transfer {
 	t := &transfer{
 		from: c.From, to: c.To, gate: newGate(), budget: batch.NewBudget(memory),
-		tally: &tally{observe: c.Observe, total: total},
+		buffers: make(chan []byte, memory/partBytes),
+		tally:   &tally{observe: c.Observe, total: total},
 	}
 	if c.BytesPerSecond > 0 {
 		t.limit = rate.NewLimiter(rate.Limit(c.BytesPerSecond), slice)
 	}
 	t.remote.Store(c.From.behind(c.To))
-	t.buffers.New = func() any { return new([partBytes]byte) }
 	return t
 }
 
@@ -150,12 +150,10 @@ func (t *transfer) small(ctx context.Context, o Object) error {
 // piece reads length bytes of an object, within the memory allowed, and hands
 // them to write, with what proves them.
 func (t *transfer) piece(ctx context.Context, o Object, from, length int64, write func(ctx context.Context, data []byte, sum *string, sign func(*s3.Options)) error) error {
-	release, err := t.budget.Acquire(ctx, length)
+	data, put, err := t.buffer(ctx, length)
 	if err != nil {
 		return err
 	}
-	defer release()
-	data, put := t.buffer(length)
 	defer put()
 	err = t.try(ctx, t.from, opRead, o.Key, func(ctx context.Context) error { return t.from.fill(ctx, t.limit, o, from, data) })
 	if err != nil {
@@ -172,14 +170,26 @@ func (t *transfer) piece(ctx context.Context, o Object, from, length int64, writ
 	return t.try(ctx, t.to, opWrite, o.Key, func(ctx context.Context) error { return write(ctx, data, sum, sign) })
 }
 
-// small objects are garbage; large buffers are used again.
-func (t *transfer) buffer(length int64) (data []byte, put func()) {
-	if length < partBytes/8 || length > partBytes {
-		return make([]byte, length), func() {}
+// buffer waits for length bytes of the memory allowed. Those of small objects
+// are garbage afterwards; those of parts are used again.
+func (t *transfer) buffer(ctx context.Context, length int64) (data []byte, put func(), err error) {
+	reused := length > partBytes/2 && length <= partBytes
+	size := length
+	if reused {
+		size = partBytes
 	}
-	buffer, ok := t.buffers.Get().(*[partBytes]byte)
-	if !ok {
-		return make([]byte, length), func() {}
+	release, err := t.budget.Acquire(ctx, size)
+	if err != nil || !reused {
+		return make([]byte, length), release, err
 	}
-	return buffer[:length], func() { t.buffers.Put(buffer) }
+	select {
+	case data = <-t.buffers:
+	default:
+		data = make([]byte, partBytes)
+	}
+	return data[:length], func() {
+		// There are never more of them than the memory allows: it does not block.
+		t.buffers <- data
+		release()
+	}, nil
 }
