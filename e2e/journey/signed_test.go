@@ -125,6 +125,7 @@ func TestSignedJourney(t *testing.T) {
 	stop := a.writing(t, 50, "logs-a+b=c", "code", "streamed-1")
 	done := make(chan struct{})
 	time.AfterFunc(8*time.Second, func() { stop(); close(done) })
+	t.Cleanup(func() { <-done })
 	o := esferry(t, "run", "--cutover", "-c", yaml, "--json").want(t, 0)
 	<-done
 	s := o.summary(t)
@@ -201,7 +202,7 @@ func (a *amazon) credentials(t *testing.T, yaml string) {
 	f("wrong web identity", with(map[string]string{
 		"AWS_ROLE_ARN": "arn:aws:iam::111111111111:role/pod", "AWS_ROLE_SESSION_NAME": "test", "AWS_WEB_IDENTITY_TOKEN_FILE": file("other", "another-token"),
 	}), 1, "AssumeRoleWithWebIdentity", "trust policy")
-	a.tokens.SetSkew(-10 * time.Minute)
+	a.tokens.SetSkew(10 * time.Minute)
 	f("a clock of the token service's own", nil, 0)
 	a.tokens.SetSkew(0)
 	f("nothing", none, 1, "AWS_ACCESS_KEY_ID", "source")
