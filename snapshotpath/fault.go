@@ -143,13 +143,14 @@ func (r Repository) checkUse(cluster.Identity) *SettingError {
 	if r.ReadOnly {
 		return nil
 	}
+	if key := shallowIn(r.text); key != "" {
+		return r.fault(key, shallow, shallowRemedy)
+	}
 	switch {
 	case r.Type == "source":
 		return r.fault("", "type source keeps no search structures, only documents", "use a repository of another type, such as fs or s3")
 	case r.Type == "url":
 		return r.fault("", "type url can only be read", "use the type that the files are written by, such as fs or s3")
-	case truth(r.text(shallowCopy)):
-		return r.fault(shallowCopy, shallow, shallowRemedy)
 	case truth(r.text("readonly")):
 		return r.fault("readonly", "is true, and the source must write its snapshot there", "take it out on the source's side")
 	default:
@@ -157,13 +158,22 @@ func (r Repository) checkUse(cluster.Identity) *SettingError {
 	}
 }
 
-// The setting of OpenSearch with remote storage that leaves segments out of
-// snapshots.
 const (
-	shallowCopy   = "remote_store_index_shallow_copy"
 	shallow       = "is true: its snapshots hold references to segments, not the segments, and a copy of them would restore nothing"
 	shallowRemedy = "use a repository without it"
 )
+
+// shallowIn gives the setting of OpenSearch with remote storage that leaves
+// segments out of snapshots (2.10 on, and its second form, 2.17 on); empty
+// where none is true.
+func shallowIn(setting func(key string) string) string {
+	for _, key := range []string{"remote_store_index_shallow_copy", "shallow_snapshot_v2"} {
+		if truth(setting(key)) {
+			return key
+		}
+	}
+	return ""
+}
 
 func truth(text string) bool { return text == "true" }
 

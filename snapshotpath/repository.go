@@ -2,6 +2,7 @@ package snapshotpath
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,6 +34,8 @@ type Registry interface {
 	Repository(ctx context.Context, name string) (cluster.Repository, bool, error)
 	PutRepository(ctx context.Context, name, kind string, settings map[string]any) error
 	VerifyRepository(ctx context.Context, name string) ([]string, error)
+	SnapshotNames(ctx context.Context, repository string) ([]string, error)
+	DeleteRepository(ctx context.Context, name string) error
 }
 
 // Refusal is an error of Registered that an operator can do something about: a
@@ -81,6 +84,7 @@ func Registered(ctx context.Context, engine Registry, r Repository) (bool, error
 		return false, fault
 	}
 	there, found, err := engine.Repository(ctx, r.Name)
+	hollow := shallowIn(func(key string) string { return there.Settings[key] })
 	switch {
 	case err != nil:
 		return false, err
@@ -88,27 +92,53 @@ func Registered(ctx context.Context, engine Registry, r Repository) (bool, error
 		return false, &ManagedError{Repository: r.Name}
 	case !found:
 		return false, nil
-	case !r.ReadOnly && truth(there.Settings[shallowCopy]):
-		return false, r.fault(shallowCopy, shallow, shallowRemedy)
+	case !r.ReadOnly && hollow != "":
+		return false, r.fault(hollow, shallow, shallowRemedy)
 	default:
 		return true, r.same(there)
 	}
 }
 
 // Register makes the repository known to an engine, or has it verified again
-// where it is. One that is registered in another way is refused.
+// where it is. One that is registered in another way is refused. Where it fails
+// nothing is registered that was not before.
 func Register(ctx context.Context, engine Registry, r Repository) error {
 	there, err := Registered(ctx, engine, r)
 	if err != nil {
 		return err
 	}
 	if !there {
-		return engine.PutRepository(ctx, r.Name, r.Type, r.asked())
+		return r.put(ctx, engine)
 	}
+	return r.prove(ctx, engine)
+}
+
+// put registers. Engines keep a registration that they could not verify; such a
+// one would stand in the way of the next, with the right settings.
+func (r Repository) put(ctx context.Context, engine Registry) error {
+	failed := engine.PutRepository(ctx, r.Name, r.Type, r.asked())
+	if failed == nil && r.ReadOnly {
+		failed = r.prove(ctx, engine)
+	}
+	if failed == nil || ctx.Err() != nil {
+		return failed
+	}
+	there, found, err := engine.Repository(ctx, r.Name)
+	if err != nil || !found || r.same(there) != nil {
+		return failed
+	}
+	return errors.Join(failed, engine.DeleteRepository(ctx, r.Name))
+}
+
+// prove has every node write and read, or, where the cluster may only read, the
+// snapshots listed: older engines verify nothing of a repository that they may
+// not write to.
+func (r Repository) prove(ctx context.Context, engine Registry) error {
 	if r.ReadOnly {
-		return nil
+		_, err := engine.SnapshotNames(ctx, r.Name)
+		return err
 	}
-	_, err = engine.VerifyRepository(ctx, r.Name)
+	_, err := engine.VerifyRepository(ctx, r.Name)
 	return err
 }
 

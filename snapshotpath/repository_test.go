@@ -20,6 +20,8 @@ type registry struct {
 	found            bool
 	writes, verified int
 	asked            map[string]any
+	// broken engines register and then cannot verify, those with unread read.
+	broken, unread error
 }
 
 func (*registry) Identity() cluster.Identity {
@@ -38,6 +40,16 @@ func (r *registry) PutRepository(_ context.Context, _, kind string, settings map
 			r.there.Settings[key] = fmt.Sprint(value)
 		}
 	}
+	return r.broken
+}
+
+func (r *registry) SnapshotNames(context.Context, string) ([]string, error) {
+	r.verified++
+	return nil, r.unread
+}
+
+func (r *registry) DeleteRepository(context.Context, string) error {
+	r.found = false
 	return nil
 }
 
@@ -67,7 +79,7 @@ func TestRegister(t *testing.T) {
 			advised(t, err)
 			return
 		}
-		if writes == 0 && !r.ReadOnly && g.verified != 1 {
+		if (writes == 0 || r.ReadOnly) && g.verified != 1 {
 			t.Errorf("%s: it was not verified again", name)
 		}
 		// What was registered is the same the next time.
@@ -89,6 +101,7 @@ func TestRegister(t *testing.T) {
 	f("only to read there", having("fs", "location", "/a", "compress", "true", "readonly", "true"), fs, 0, "another readonly")
 	f("written there", having("fs", "location", "/a", "compress", "true"), reads, 0, "another readonly")
 	f("references only", having("fs", "location", "/a", "compress", "true", "remote_store_index_shallow_copy", "true"), fs, 0, "remote_store_index_shallow_copy is true")
+	f("references only, in the second form", having("fs", "location", "/a", "compress", "true", "shallow_snapshot_v2", "true"), fs, 0, "shallow_snapshot_v2 is true")
 	for _, name := range []string{"cs-automated", "cs-automated-enc", "found-snapshots", "aliyun_auto_snapshot", "aliyun_snapshot_from_instance"} {
 		managed := fs
 		managed.Name = name
@@ -96,6 +109,20 @@ func TestRegister(t *testing.T) {
 	}
 	f("Elastic Cloud's own under another name", having("s3", "client", "elastic-internal-71bcd3"), s3(nil), 0, "managed service")
 	f("Amazon's own under another name", having("s3", "role_arn", "arn:aws:iam::1:role/cp-sls-es-ops"), amazon(nil), 0, "managed service")
+}
+
+// TestUnverified: what the engine could not verify is not left behind.
+func TestUnverified(t *testing.T) {
+	g := &registry{broken: &cluster.Error{Type: "repository_verification_exception"}}
+	if err := snapshotpath.Register(t.Context(), g, s3(nil)); !errors.Is(err, g.broken) || g.found || g.writes != 1 {
+		t.Errorf("got %v, found %t after %d writes, want the engine's error and nothing registered", err, g.found, g.writes)
+	}
+	g = &registry{unread: errors.New("wrong keys")}
+	reads := s3(nil)
+	reads.ReadOnly = true
+	if err := snapshotpath.Register(t.Context(), g, reads); !errors.Is(err, g.unread) || g.found {
+		t.Errorf("got %v, found %t, want the engine's error and nothing registered", err, g.found)
+	}
 }
 
 // s3 and amazon are repositories of the type s3 with some settings changed, on

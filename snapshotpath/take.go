@@ -139,15 +139,16 @@ func (t *taking) judge(ctx context.Context, s cluster.Snapshot) (done bool, err 
 	return false, failed(s)
 }
 
-// mustBeOurs refuses a snapshot that holds other indices, or names another
-// ferry.
+// mustBeOurs refuses a snapshot that lacks an index, or names another ferry. It
+// may hold more: those that a run before this one has restored already.
 func (t *taking) mustBeOurs(s cluster.Snapshot) error {
 	foreign := func(why string) error {
 		return &ForeignSnapshotError{Repository: t.Repository, Snapshot: t.Snapshot, Why: why}
 	}
-	here, there := slices.Sorted(slices.Values(t.Indices)), slices.Sorted(slices.Values(s.Indices))
-	if !slices.Equal(here, there) {
-		return foreign(fmt.Sprintf("holds other indices (%d) than those asked for (%d)", len(there), len(here)))
+	for _, index := range t.Indices {
+		if !slices.Contains(s.Indices, index) {
+			return foreign("does not hold index " + index)
+		}
 	}
 	if by := TakenBy(s); t.engine.Identity().KeepsSnapshotMetadata() && by != t.Ferry {
 		return foreign("was not taken by ferry " + t.Ferry)

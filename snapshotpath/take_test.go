@@ -106,7 +106,9 @@ func TestTakeIsOursOnly(t *testing.T) {
 		}
 	}
 	f("f", []string{"a", "b"}, "")
-	f("f", []string{"a"}, "other indices")
+	// A run that was killed while indices arrived asks for those that are left.
+	f("f", []string{"a"}, "")
+	f("f", []string{"a", "c"}, "does not hold index c")
 	f("g", []string{"a", "b"}, "not taken by ferry f")
 	f("", []string{"a", "b"}, "not taken by ferry f")
 }

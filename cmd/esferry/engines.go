@@ -7,6 +7,7 @@ import (
 
 	"esferry/internal/cluster"
 	"esferry/internal/config"
+	"esferry/internal/report"
 	"esferry/snapshotpath"
 )
 
@@ -32,9 +33,17 @@ func (iv *invocation) withEngines(ctx context.Context, fn func(ctx context.Conte
 	}
 	defer source.Close()
 	defer target.Close()
-	noteClocks(iv.observer(), source, target)
+	noteClocks(iv.aside(), source, target)
 	from, to := repositories(c)
 	return fn(ctx, []engine{{"source", source, from}, {"target", target, to}})
+}
+
+// aside tells events beside a result that is one document: to stderr.
+func (iv *invocation) aside() report.Observer {
+	if iv.json {
+		return report.NewJSON(iv.stderr)
+	}
+	return report.NewLines(iv.stderr)
 }
 
 // repositories gives how each cluster sees the repository; the target never

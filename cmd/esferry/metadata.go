@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -88,10 +87,24 @@ with 1 when the target refuses something.`,
 func applied(pieces []metadata.Piece) error {
 	for _, p := range pieces {
 		if p.Outcome == metadata.Refused {
-			return errors.New(p.Notes[len(p.Notes)-1].String())
+			return &refusedError{piece: p}
 		}
 	}
 	return remaining(pieces, func(p metadata.Piece) bool { return p.Outcome == metadata.Kept })
+}
+
+// refusedError says that the target would not take a piece.
+type refusedError struct{ piece metadata.Piece }
+
+// Error gives the engine's words.
+func (e *refusedError) Error() string {
+	notes := e.piece.Notes
+	return e.piece.Title() + ": " + notes[len(notes)-1].Reason
+}
+
+// NextStep is printed on a line of its own.
+func (e *refusedError) NextStep() string {
+	return "make it on the target by hand, in the target's terms, or correct it on the source; all that could be carried is"
 }
 
 // remaining is an error where pieces are still not as on the source.

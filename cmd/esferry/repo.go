@@ -57,8 +57,8 @@ func (iv *invocation) repoVerifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Let both clusters verify the repository, or look into the buckets",
-		Long: `verify has every node of both clusters reach the repository: the source's nodes
-write and read, the target's read, and its snapshots are listed.
+		Long: `verify lets both clusters show that they reach the repository: the source's nodes
+write and read; the target, which may only read, lists the snapshots.
 
 verify --contents reads every object of the repository in both buckets, compares
 their hashes and names the keys that differ. verify --complete reads the metadata

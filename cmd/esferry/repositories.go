@@ -23,7 +23,8 @@ func (iv *invocation) repoRegisterCommand() *cobra.Command {
 		Long: `register makes the repository known to both clusters: to the source so that it may
 write its snapshot, to the target only to read. Every node verifies it. One that
 is registered already is kept; one that is registered in another way is refused
-and left as it is.`,
+and left as it is. Where one side fails the other one stays registered, and the
+same command goes on.`,
 		Example: "  esferry repo register -c ferry.yaml\n  esferry repo register -c ferry.yaml --dry-run",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -147,7 +148,7 @@ func (iv *invocation) verifyRepositories(ctx context.Context, sides []engine) er
 	}
 	err := iv.showRepositories(lines, func(l repositoryLine) string {
 		if l.ReadOnly {
-			return fmt.Sprintf("read by %s: %d snapshots", strings.Join(l.Nodes, ", "), len(l.Snapshots))
+			return fmt.Sprintf("read: %d snapshots", len(l.Snapshots))
 		}
 		return "written and read by " + strings.Join(l.Nodes, ", ")
 	})
@@ -155,7 +156,7 @@ func (iv *invocation) verifyRepositories(ctx context.Context, sides []engine) er
 }
 
 // verified has every node verify the repository; where they may only read, the
-// snapshots in it are listed, too.
+// snapshots in it are listed instead, since old engines verify nothing then.
 func verified(ctx context.Context, e engine) (repositoryLine, error) {
 	there, found, err := e.cluster.Repository(ctx, e.repository.Name)
 	if err != nil {
@@ -165,11 +166,10 @@ func verified(ctx context.Context, e engine) (repositoryLine, error) {
 		return repositoryLine{}, &unregisteredError{repository: e.repository.Name, at: e.cluster.Address()}
 	}
 	line := lineOf(e.side, e.repository.Name, there)
-	if line.Nodes, err = e.cluster.VerifyRepository(ctx, e.repository.Name); err != nil {
-		return line, err
-	}
 	if line.ReadOnly {
 		line.Snapshots, err = e.cluster.SnapshotNames(ctx, e.repository.Name)
+	} else {
+		line.Nodes, err = e.cluster.VerifyRepository(ctx, e.repository.Name)
 	}
 	return line, err
 }

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -96,9 +97,7 @@ func repository(t *testing.T, dir string, generation int, sizes ...int) (blobs [
 	t.Helper()
 	random := rand.NewChaCha8([32]byte{byte(generation)})
 	for i, size := range sizes {
-		id, data := make([]byte, 16), make([]byte, size)
-		_, _ = random.Read(id)
-		_, _ = random.Read(data)
+		id, data := noise(t, random, 16), noise(t, random, size)
 		key := fmt.Sprintf("indices/index-of-22-letters-%02d/%d/__%s", i%7, i%3, base64.RawURLEncoding.EncodeToString(id))
 		file(t, dir, key, string(data))
 		blobs = append(blobs, key)
@@ -106,6 +105,15 @@ func repository(t *testing.T, dir string, generation int, sizes ...int) (blobs [
 	file(t, dir, "indices/index-of-22-letters-00/0/index-abc", "shard")
 	root(t, dir, generation, "uuid-of-one")
 	return blobs
+}
+
+func noise(t *testing.T, random *rand.ChaCha8, size int) []byte {
+	t.Helper()
+	data := make([]byte, size)
+	if _, err := random.Read(data); err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // root writes a root that knows these snapshots.
@@ -297,7 +305,7 @@ func TestCopyMeetsTroubles(t *testing.T) {
 			return false
 		}
 		w.Header().Set("Content-Length", "100")
-		_, _ = w.Write([]byte("half"))
+		fmt.Fprint(w, "half")
 		faults.Cut()
 		return true
 	}, nothing)
@@ -527,6 +535,82 @@ func TestContentsFindsWhatDiffers(t *testing.T) {
 	}
 }
 
+// TestAbandonedUploadsAreAborted: those of a killed run, and nobody else's.
+func TestAbandonedUploadsAreAborted(t *testing.T) {
+	p := newProviders(t)
+	large := repository(t, p.source, 3, 6*mega)[0]
+	for _, key := range []string{large, large, "somebody/elses"} {
+		if _, err := client(p.to).CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: aws.String("new-snaps"), Key: &key}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := p.copier().Copy(t.Context())
+	if err != nil || r.Aborted != 2 || r.Source != r.Target {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	open, err := client(p.to).ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: aws.String("new-snaps")})
+	if err != nil || len(open.Uploads) != 1 || aws.ToString(open.Uploads[0].Key) != "somebody/elses" {
+		t.Errorf("got %d uploads left, %v", len(open.Uploads), err)
+	}
+}
+
+func TestRateIsKept(t *testing.T) {
+	p := newProviders(t)
+	repository(t, p.source, 3, mega, mega, 2*mega)
+	c := p.copier()
+	c.BytesPerSecond = 2 * mega
+	began := time.Now()
+	if _, err := c.Copy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// Four megabytes less what may burst.
+	if took := time.Since(began); took < 1800*time.Millisecond {
+		t.Errorf("4 MiB at 2 MiB a second took %s", took)
+	}
+}
+
+// TestETagsThatAreNoHashes: objects under KMS keys have others at each write.
+func TestETagsThatAreNoHashes(t *testing.T) {
+	p := newProviders(t)
+	blob := repository(t, p.source, 3, 100)[0]
+	if _, err := p.copier().Copy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	encrypted := false
+	spoil := func(to, etag string) faults.Hook {
+		return func(w http.ResponseWriter, r *http.Request) bool {
+			switch {
+			case r.Method == http.MethodHead && encrypted:
+				w.Header().Set("X-Amz-Server-Side-Encryption", "aws:kms")
+				w.Header().Set("Content-Length", "100")
+				return true
+			case r.URL.Query().Get("list-type") != "2":
+				return false
+			}
+			answer := httptest.NewRecorder()
+			pass(t, to, r, answer)
+			before, after, _ := strings.Cut(answer.Body.String(), blob)
+			head, rest, _ := strings.Cut(after, "</Contents>")
+			head = regexp.MustCompile(`<ETag>[^<]*</ETag>`).ReplaceAllString(head, "") + "<ETag>" + etag + "</ETag>"
+			w.Header().Set("Content-Type", "application/xml")
+			fmt.Fprint(w, before+blob+head+"</Contents>"+rest)
+			return true
+		}
+	}
+	p.fromWire.On(spoil(p.from.URL, strings.Repeat("a", 32)))
+	p.toWire.On(spoil(p.to.URL, strings.Repeat("b", 32)))
+	f := func(kms bool, want int64) {
+		t.Helper()
+		encrypted = kms
+		plan, err := p.copier().Plan(t.Context())
+		if err != nil || int64(len(plan.Copy[bucket.Blobs])) != want {
+			t.Errorf("KMS %v: got %v to copy, %v, want %d", kms, plan.Copy[bucket.Blobs], err, want)
+		}
+	}
+	f(false, 1)
+	f(true, 0)
+}
+
 // TestListingsThatAreNotSorted: pages that repeat a key, and objects in any order.
 func TestListingsThatAreNotSorted(t *testing.T) {
 	p := newProviders(t)
@@ -571,7 +655,7 @@ func TestArchivedObjectsAreNamedBeforeAnythingIsCopied(t *testing.T) {
 		}
 		text := before + blobs[1] + strings.Replace(after, "<StorageClass>STANDARD<", "<StorageClass>DEEP_ARCHIVE<", 1)
 		w.Header().Set("Content-Type", "application/xml")
-		_, _ = w.Write([]byte(text))
+		fmt.Fprint(w, text)
 		return true
 	})
 	_, err := p.copier().Copy(t.Context())

@@ -45,7 +45,26 @@ func readsRepository(t *testing.T, c *lab.Cluster, dir string) {
 				fmt.Sprintf(`{"indices":"users-%s","include_global_state":false,"rename_pattern":"(.+)","rename_replacement":"$1-%s"}`, name, snapshot))
 			equal(t, c.URL(), c.URL(), "users-"+name, "users-"+name+"-"+snapshot)
 		}
+		writes(t, c, from+"-two", "logs-"+name)
 	}
+}
+
+// writes makes the engine write to a repository that holds one snapshot of
+// several. It has to refuse the index, or to make a snapshot that can be
+// restored: one that believed the shards' own index-* would leave out what
+// other snapshots are said to hold.
+func writes(t *testing.T, c *lab.Cluster, dir, index string) {
+	t.Helper()
+	repository := c.URL() + "/_snapshot/" + filepath.Base(dir)
+	put(t, repository, fmt.Sprintf(`{"type":"fs","settings":{"location":%q}}`, dir))
+	answer := ask(t, http.MethodPut, repository+"/more?wait_for_completion=true", fmt.Sprintf(`{"indices":%q,"include_global_state":false}`, index))
+	t.Logf("%s writes: %s", c.Engine, answer)
+	if !strings.Contains(answer, `"SUCCESS"`) {
+		return
+	}
+	post(t, repository+"/more/_restore?wait_for_completion=true",
+		fmt.Sprintf(`{"indices":%q,"include_global_state":false,"rename_pattern":"(.+)","rename_replacement":"$1-more"}`, index))
+	equal(t, c.URL(), c.URL(), index, index+"-more")
 }
 
 // makeRepository takes three snapshots: two of both indices with a change
@@ -158,10 +177,27 @@ func must[T any](v T, err error) func(t *testing.T) T {
 // listed asks the engine which snapshots it sees.
 func listed(t *testing.T, repository string) (names []string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, repository+"/_all", http.NoBody)
+	text := ask(t, http.MethodGet, repository+"/_all", "")
+	var in struct {
+		Snapshots []struct{ Snapshot, State string }
+	}
+	if err := json.Unmarshal([]byte(text), &in); err != nil {
+		t.Fatalf("%s: %s (%v)", repository, text, err)
+	}
+	for _, s := range in.Snapshots {
+		names = append(names, s.Snapshot)
+	}
+	return names
+}
+
+// ask gives the answer, whatever its status.
+func ask(t *testing.T, method, url, body string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
+	request.Header.Set("Content-Type", "application/json")
 	request.Close = true
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -172,14 +208,5 @@ func listed(t *testing.T, repository string) (names []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var in struct {
-		Snapshots []struct{ Snapshot, State string }
-	}
-	if err := json.NewDecoder(strings.NewReader(string(text))).Decode(&in); err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %d %s (%v)", repository, answer.StatusCode, text, err)
-	}
-	for _, s := range in.Snapshots {
-		names = append(names, s.Snapshot)
-	}
-	return names
+	return string(text)
 }

@@ -29,10 +29,19 @@ func TestChain(t *testing.T) {
 	stop := first.writing(t, 50, "code", "logs-a", "family")
 
 	c := chain{here: origin.onS3(t, "old-snaps", "es/2.4"), cargoes: cargoes}
-	c.hop(t, newStation(t, l, "es56", lab.Spec{Engine: lab.ES56}, false))
+	es56 := newStation(t, l, "es56", lab.Spec{Engine: lab.ES56}, false)
+	c.hop(t, es56)
 	t.Logf("writer %+v", stop())
 	c.remake(t)
-	c.hop(t, newStation(t, l, "es68", lab.Spec{Engine: lab.ES68}, false))
+	// One provider for both: it copies by itself.
+	var w watched
+	es68 := neighbour(t, l, "es68", lab.Spec{Engine: lab.ES68}, es56.s3)
+	es68.s3 = w.watch(t, es56.s3)
+	c.here.s3 = es68.s3
+	c.hop(t, es68)
+	if w.copied.Load() == 0 || w.read.Load() > 0 {
+		t.Errorf("within one provider %d objects were copied there and %d went through esferry", w.copied.Load(), w.read.Load())
+	}
 	// No engine after this one restores an index of several types, and this one
 	// makes none.
 	c.cargoes = c.cargoes[:3]
@@ -72,9 +81,9 @@ func (c *chain) name(one cargo) string {
 func (c *chain) hop(t *testing.T, next station) {
 	t.Helper()
 	last := c.here.at
-	to := next.onDisk(t, "arrived", "")
+	to := next.onDisk(t, next.Name+"-arrived", "")
 	if next.Engine == lab.OS38 {
-		to = next.onS3(t, "arrived", "deep/er")
+		to = next.onS3(t, next.Name+"-arrived", "deep/er")
 	}
 	var names, renames []string
 	for _, one := range c.cargoes {
@@ -103,7 +112,7 @@ func (c *chain) hop(t *testing.T, next station) {
 			t.Error(err)
 		}
 	}
-	c.here, c.made = next.onDisk(t, "onward", ""), false
+	c.here, c.made = next.onDisk(t, next.Name+"-onward", ""), false
 }
 
 // remake copies what was restored into indices that this engine makes, with

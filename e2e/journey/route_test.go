@@ -2,9 +2,14 @@ package journey_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"esferry/internal/corpus"
@@ -25,13 +30,18 @@ func newStation(t *testing.T, l *lab.Lab, name string, spec lab.Spec, plugin boo
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec.Name, spec.RepoDirs = name, []string{folder}
-	s := station{s3: l.GatewayFor(t, folder)}
+	g := l.GatewayFor(t, folder)
 	if plugin {
-		spec.S3 = s.s3
+		spec.S3 = g
 	}
-	s.Cluster = l.StartFor(t, spec)
-	return s
+	return neighbour(t, l, name, spec, g)
+}
+
+// neighbour starts an engine beside a gateway that another has, too.
+func neighbour(t *testing.T, l *lab.Lab, name string, spec lab.Spec, g *lab.Gateway) station {
+	t.Helper()
+	spec.Name, spec.RepoDirs = name, []string{g.Dir}
+	return station{Cluster: l.StartFor(t, spec), s3: g}
 }
 
 // stop is one end of a route: how the engine reaches its repository, and how
@@ -41,6 +51,8 @@ type stop struct {
 	// repository is its type and settings in YAML.
 	repository     string
 	bucket, prefix string
+	// s3 is the gateway as esferry finds it.
+	s3 *lab.Gateway
 }
 
 // onDisk is a repository of the type fs, in a folder that is a bucket.
@@ -50,7 +62,7 @@ func (s station) onDisk(t *testing.T, bucket, prefix string) stop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return stop{at: s, bucket: bucket, prefix: prefix, repository: fmt.Sprintf(`{type: fs, settings: {location: %q}}`, filepath.Join(dir, prefix))}
+	return stop{at: s, s3: s.s3, bucket: bucket, prefix: prefix, repository: fmt.Sprintf(`{type: fs, settings: {location: %q}}`, filepath.Join(dir, prefix))}
 }
 
 // onS3 is a repository of the type s3: the engine speaks S3 itself.
@@ -59,12 +71,12 @@ func (s station) onS3(t *testing.T, bucket, prefix string) stop {
 	if _, err := s.s3.Bucket(bucket); err != nil {
 		t.Fatal(err)
 	}
-	return stop{at: s, bucket: bucket, prefix: prefix, repository: fmt.Sprintf(`{type: s3, settings: {bucket: %s, base_path: %q}}`, bucket, prefix)}
+	return stop{at: s, s3: s.s3, bucket: bucket, prefix: prefix, repository: fmt.Sprintf(`{type: s3, settings: {bucket: %s, base_path: %q}}`, bucket, prefix)}
 }
 
 // copySide is the end as snapshot.copy has it.
 func (s stop) copySide() string {
-	g := s.at.s3
+	g := s.s3
 	return fmt.Sprintf("{bucket: %s, prefix: %q, endpoint: %q, region: %s, access_key_id: %s, secret_access_key: %s}",
 		s.bucket, s.prefix, g.URL, g.Region, g.AccessKey, g.SecretKey)
 }
@@ -74,7 +86,7 @@ func (s stop) copySide() string {
 func route(t *testing.T, name string, from, to stop, indices string) (p *pair, yaml string) {
 	t.Helper()
 	p = &pair{
-		source: from.at.Cluster, target: to.at.Cluster, from: from.at.s3, to: to.at.s3, dir: t.TempDir(),
+		source: from.at.Cluster, target: to.at.Cluster, from: from.s3, to: to.s3, dir: t.TempDir(),
 		sourceURL: from.at.URL(), targetURL: to.at.URL(),
 	}
 	text := fmt.Sprintf(`name: %s
@@ -130,4 +142,31 @@ func edit(t *testing.T, yaml, from, to string) {
 	if err := os.WriteFile(yaml, []byte(strings.Replace(text, from, to, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// watched is a gateway behind a proxy that tells objects of an index that were
+// read through esferry from those that the service was asked to copy itself.
+type watched struct{ read, copied atomic.Int64 }
+
+func (w *watched) watch(t *testing.T, g *lab.Gateway) *lab.Gateway {
+	t.Helper()
+	to, err := url.Parse(g.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Without Rewrite's SetURL the host stays as it was signed.
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = to.Scheme, to.Host, r.In.Host
+		switch blob := strings.Contains(r.In.URL.Path, "/__"); {
+		case blob && r.In.Method == http.MethodGet:
+			w.read.Add(1)
+		case blob && r.In.Method == http.MethodPut && r.In.Header.Get("X-Amz-Copy-Source") != "":
+			w.copied.Add(1)
+		}
+	}}
+	server := httptest.NewServer(proxy)
+	t.Cleanup(server.Close)
+	seen := *g
+	seen.URL = server.URL
+	return &seen
 }

@@ -201,6 +201,9 @@ func (a *amazon) credentials(t *testing.T, yaml string) {
 	f("wrong web identity", with(map[string]string{
 		"AWS_ROLE_ARN": "arn:aws:iam::111111111111:role/pod", "AWS_ROLE_SESSION_NAME": "test", "AWS_WEB_IDENTITY_TOKEN_FILE": file("other", "another-token"),
 	}), 1, "AssumeRoleWithWebIdentity", "trust policy")
+	a.tokens.SetSkew(-10 * time.Minute)
+	f("a clock of the token service's own", nil, 0)
+	a.tokens.SetSkew(0)
 	f("nothing", none, 1, "AWS_ACCESS_KEY_ID", "source")
 	f("wrong secret", map[string]string{"AWS_SECRET_ACCESS_KEY": "not-the-secret"}, 1, "SignatureDoesNotMatch", "keys")
 	stranger := a.accounts.User("arn:aws:iam::222222222222:user/stranger")

@@ -3,6 +3,7 @@ package repository_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -36,7 +37,7 @@ type sides struct {
 func newSides(t *testing.T, from, to *lab.Gateway, name string) *sides {
 	t.Helper()
 	s := &sides{fromDir: bucketDir(t, from, name), toDir: bucketDir(t, to, name), source: count(t, from), target: count(t, to)}
-	s.from, s.to = opened(from, s.source.url, name), opened(to, s.target.url, name)
+	s.from, s.to = opened(from, s.source.url, name, ""), opened(to, s.target.url, name, "")
 	return s
 }
 
@@ -49,9 +50,9 @@ func bucketDir(t *testing.T, g *lab.Gateway, name string) string {
 	return dir
 }
 
-func opened(g *lab.Gateway, address, name string) *bucket.Bucket {
+func opened(g *lab.Gateway, address, name, prefix string) *bucket.Bucket {
 	return bucket.Open(bucket.Options{
-		Bucket: name, Region: g.Region, Endpoint: address, Credentials: credentials.NewStaticCredentialsProvider(g.AccessKey, g.SecretKey, ""),
+		Bucket: name, Prefix: prefix, Region: g.Region, Endpoint: address, Credentials: credentials.NewStaticCredentialsProvider(g.AccessKey, g.SecretKey, ""),
 	})
 }
 
@@ -75,6 +76,10 @@ type counter struct {
 	url  string
 	mu   sync.Mutex
 	seen []string
+	// then is called before the nth request of a kind.
+	kind string
+	n    int
+	then func()
 }
 
 func count(t *testing.T, g *lab.Gateway) *counter {
@@ -88,7 +93,8 @@ func count(t *testing.T, g *lab.Gateway) *counter {
 	proxy := &httputil.ReverseProxy{
 		Transport: transport,
 		// The name that was asked for is part of the signature.
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Host = r.In.Host },
+		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Host = r.In.Host },
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.note(r)
@@ -107,6 +113,18 @@ func (c *counter) note(r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen = append(c.seen, line)
+	if c.n > 0 && r.Method == c.kind {
+		if c.n--; c.n == 0 {
+			c.then()
+		}
+	}
+}
+
+// after calls then when n requests of a kind have come.
+func (c *counter) after(kind string, n int, then func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kind, c.n, c.then = kind, n, then
 }
 
 func (c *counter) reset() {
@@ -181,6 +199,88 @@ func TestChosenOfEveryEngine(t *testing.T) {
 	}
 }
 
+// TestBrokenAnywhere ends a copy at one write after the other: no root names
+// what is not there, and the next copy goes on where it was.
+func TestBrokenAnywhere(t *testing.T) {
+	l := lab.For(t)
+	from, to := l.GatewayFor(t, filepath.Join(t.TempDir(), "old")), l.GatewayFor(t, filepath.Join(t.TempDir(), "new"))
+	for _, at := range []int{1, 4, 9, 14, 19, 24, 29} {
+		s := newSides(t, from, to, fmt.Sprint("broken-", at))
+		unzip(t, "../../snapshotpath/bucket/layout/testdata/elasticsearch-8.19.0-plain.zip", s.fromDir)
+		s.copied(t, "three")
+		ctx, cancel := context.WithCancel(t.Context())
+		s.target.reset()
+		s.target.after(http.MethodPut, at, cancel)
+		_, err := (&bucket.Copier{From: s.from, To: s.to, Snapshots: []string{"one", "two"}}).Copy(ctx)
+		cancel()
+		published := len(s.root(t).Snapshots) == 3
+		if !published {
+			s.lists(t, "three")
+		} else if err == nil && at < 20 {
+			t.Errorf("the copy was not broken at write %d", at)
+		}
+		first := len(s.target.of(http.MethodPut))
+		s.copied(t, "one", "two")
+		s.holds(t, []string{"one", "three", "two"}, true)
+		// Twice at most goes what was on its way, index.latest and the
+		// descriptions.
+		if again := len(s.target.of(http.MethodPut)); first+again > len(files(t, s.toDir))+at {
+			t.Errorf("broken at write %d: %d and %d writes for %d objects", at, first, again, len(files(t, s.toDir)))
+		}
+	}
+}
+
+// TestRefused wants a reason for what a copy would not carry whole, and nothing
+// on the target; and a copy of everything, said so, where the root is of a kind
+// that nobody knows.
+func TestRefused(t *testing.T) {
+	l := lab.For(t)
+	from, to := l.GatewayFor(t, filepath.Join(t.TempDir(), "old")), l.GatewayFor(t, filepath.Join(t.TempDir(), "new"))
+	f := func(repository, reason string, snapshots ...string) {
+		t.Helper()
+		s := newSides(t, from, to, strings.ToLower(strings.ReplaceAll(repository, ".", "-")+fmt.Sprint(len(snapshots))))
+		unzip(t, "../../snapshotpath/bucket/layout/testdata/"+repository+".zip", s.fromDir)
+		_, err := (&bucket.Copier{From: s.from, To: s.to, Snapshots: snapshots}).Copy(t.Context())
+		hint, ok := errors.AsType[interface {
+			error
+			NextStep() string
+		}](err)
+		if !ok || hint.NextStep() == "" || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%s: got %v, want %q and what to do", repository, err, reason)
+		}
+		if left := files(t, s.toDir); len(left) > 0 {
+			t.Errorf("%s left %v", repository, left)
+		}
+	}
+	f("opensearch-3.8.0-shallow", "snapshot one is a shallow copy", "one")
+	f("opensearch-3.8.0-shallow", "holds shallow copies")
+	f("opensearch-3.8.0-mounted", "is mounted from another snapshot", "one")
+	f("elasticsearch-6.8.23-source", "source-only", "one")
+	f("elasticsearch-2.4.6-bad", "PARTIAL", "partial")
+	f("elasticsearch-8.19.0-bad", "PARTIAL", "partial")
+
+	hashed := newSides(t, from, to, "outside")
+	unzip(t, "../../snapshotpath/bucket/layout/testdata/opensearch-2.19.1-hashed.zip", filepath.Join(hashed.fromDir, "base"))
+	for _, snapshots := range [][]string{nil, {"three"}} {
+		_, err := (&bucket.Copier{From: opened(from, from.URL, "outside", "base"), To: hashed.to, Snapshots: snapshots}).Copy(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "outside of the prefix base/") {
+			t.Errorf("%v: got %v, want shards outside of the prefix", snapshots, err)
+		}
+	}
+
+	s := newSides(t, from, to, "unknown")
+	unzip(t, "../../snapshotpath/bucket/layout/testdata/elasticsearch-8.19.0-plain.zip", s.fromDir)
+	root := filepath.Join(s.fromDir, "index-2")
+	strange := bytes.Replace(must(os.ReadFile(root))(t), []byte(`"id"`), []byte(`"where"`), -1)
+	if err := os.WriteFile(root, strange, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := (&bucket.Copier{From: s.from, To: s.to, Snapshots: []string{"three"}}).Copy(t.Context())
+	if err != nil || !strings.Contains(r.Unread, "index-2: index ") || !slices.Equal(files(t, s.fromDir), files(t, s.toDir)) {
+		t.Errorf("got %+v (%v), want everything, and why", r, err)
+	}
+}
+
 func glob(t *testing.T, kind string) []string {
 	t.Helper()
 	found, err := filepath.Glob("../../snapshotpath/bucket/layout/testdata/*-" + kind + ".zip")
@@ -201,9 +301,25 @@ func unzip(t *testing.T, file, dir string) {
 	}
 }
 
-// holds wants the target's root to list these snapshots, each with all that it
-// needs, and the index logs to be there or not.
+// holds wants the target to list these snapshots, and the index logs to be there
+// or not.
 func (s *sides) holds(t *testing.T, snapshots []string, logs bool) {
+	t.Helper()
+	s.lists(t, snapshots...)
+	blobs := 0
+	for _, key := range files(t, s.toDir) {
+		if strings.Contains(key, "/__") {
+			blobs++
+		}
+	}
+	if there := s.folder(t, "logs"); there != logs || blobs == 0 {
+		t.Errorf("logs are there: %v, want %v; and %d blobs", there, logs, blobs)
+	}
+}
+
+// lists wants the target's root to list these snapshots, each with all that it
+// needs.
+func (s *sides) lists(t *testing.T, snapshots ...string) {
 	t.Helper()
 	root := s.root(t)
 	var names []string
@@ -216,15 +332,6 @@ func (s *sides) holds(t *testing.T, snapshots []string, logs bool) {
 	found, err := s.to.Complete(t.Context())
 	if err != nil || len(found.Differences) > 0 || found.Named != found.There || found.Named.Objects == 0 || len(found.Snapshots) != len(snapshots) {
 		t.Errorf("got %+v (%v), want all of %v", found, err, snapshots)
-	}
-	blobs := 0
-	for _, key := range files(t, s.toDir) {
-		if strings.Contains(key, "/__") {
-			blobs++
-		}
-	}
-	if there := s.folder(t, "logs"); there != logs || blobs == 0 {
-		t.Errorf("logs are there: %v, want %v; and %d blobs", there, logs, blobs)
 	}
 }
 

@@ -317,3 +317,19 @@ func TestClosingIsNotAllowed(t *testing.T) {
 	// Without the privilege the real call says which one.
 	f(http.StatusForbidden, `{"error":{"type":"security_exception","reason":"action [indices:admin/close] is unauthorized"},"status":403}`, true)
 }
+
+func TestBusy(t *testing.T) {
+	f := func(running, state, want string) {
+		t.Helper()
+		c := answering(t, route(t, map[string]string{"/_snapshot/_status": running, "/_cluster/state/customs": state}))
+		if got, err := c.Busy(t.Context(), "ferry"); err != nil || got != want {
+			t.Errorf("%s, %s: got %q, %v, want %q", running, state, got, err, want)
+		}
+	}
+	f(`{"snapshots":[]}`, `{}`, "")
+	f(`{"snapshots":[{"snapshot":"a","repository":"other","state":"STARTED"}]}`, `{}`, "")
+	f(`{"snapshots":[{"snapshot":"a","repository":"ferry","state":"STARTED"}]}`, `{}`, "snapshot a")
+	f(`{"snapshots":[]}`, `{"snapshot_deletions":{"snapshot_deletions":[{"repository":"other"},{"repository":"ferry"}]}}`, "the delete of a snapshot")
+	f(`{"snapshots":[]}`, `{"repository_cleanup":{"repository_cleanup":[{"repository":"ferry"}]}}`, "a clean-up")
+	f(`{"snapshots":[]}`, `{"repository_cleanup":{"repository_cleanup":[{"repository":"other"}]}}`, "")
+}

@@ -172,6 +172,9 @@ func (c *Cluster) fail(r request, status int, header http.Header, body []byte) *
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		e.Hint = "the cluster is overloaded or not ready; run the command again, it resumes"
 	}
+	if hint := repositoryHint(e, ""); status >= http.StatusInternalServerError && hint != "" {
+		e.Hint = hint
+	}
 	if status >= 300 && status < 400 {
 		e.Reason = "the server redirects, and credentials are never sent to another address"
 		e.Hint = "put the address it redirects to under url in the configuration"
@@ -197,9 +200,8 @@ func reasonOf(body []byte) (kind, reason string) {
 		return "", oneLine(body)
 	}
 	var detail struct {
-		Type, Reason string
-		CausedBy     struct{ Type, Reason string }   `json:"caused_by"`
-		RootCause    []struct{ Type, Reason string } `json:"root_cause"`
+		cause
+		RootCause []struct{ Type, Reason string } `json:"root_cause"`
 	}
 	if len(answer.Error) == 0 || json.Unmarshal(answer.Error, &detail) != nil {
 		var text string
@@ -212,10 +214,22 @@ func reasonOf(body []byte) (kind, reason string) {
 	if len(detail.RootCause) > 0 && detail.RootCause[0].Reason != reason {
 		reason += "; root cause: " + detail.RootCause[0].Reason
 	}
-	if detail.CausedBy.Reason != "" {
-		reason += "; caused by: " + detail.CausedBy.Reason
+	for c, depth := detail.CausedBy, 0; c != nil && depth < mostCauses; c, depth = c.CausedBy, depth+1 {
+		if c.Reason != "" && !strings.Contains(reason, c.Reason) {
+			reason += "; caused by: " + c.Reason
+		}
 	}
 	return detail.Type, reason
+}
+
+// mostCauses bounds a chain of causes. The one that an operator can do
+// something about is often the last: a bucket that does not exist is the third.
+const mostCauses = 4
+
+// cause is why an engine could not do something, and why that.
+type cause struct {
+	Type, Reason string
+	CausedBy     *cause `json:"caused_by"`
 }
 
 // oneLine makes foreign text fit for a sentence: bounded, no control bytes.

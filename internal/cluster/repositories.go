@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,8 +23,10 @@ type RepositorySettings map[string]string
 
 // UnmarshalJSON reads settings, which engines nest where a name has dots.
 func (s *RepositorySettings) UnmarshalJSON(b []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(b))
+	decoder.UseNumber()
 	var nested map[string]any
-	if err := json.Unmarshal(b, &nested); err != nil {
+	if err := decoder.Decode(&nested); err != nil {
 		return err
 	}
 	*s = RepositorySettings{}
@@ -79,6 +82,16 @@ func (c *Cluster) PutRepository(ctx context.Context, name, kind string, settings
 	return err
 }
 
+// DeleteRepository forgets a registration; what lies in the repository stays.
+// One that is not there is no error.
+func (c *Cluster) DeleteRepository(ctx context.Context, name string) error {
+	err := c.call(ctx, request{op: "forget the repository " + name, method: http.MethodDelete, path: path("_snapshot", name)}, nil)
+	if NotFound(err) {
+		return nil
+	}
+	return err
+}
+
 // VerifyRepository lets every node read the repository, and write to it where
 // it may, and gives the nodes' names. An error names the nodes that cannot.
 func (c *Cluster) VerifyRepository(ctx context.Context, name string) (nodes []string, err error) {
@@ -87,7 +100,7 @@ func (c *Cluster) VerifyRepository(ctx context.Context, name string) (nodes []st
 	}
 	err = c.call(ctx, request{op: "verify the repository " + name, method: http.MethodPost, path: path("_snapshot", name, "_verify")}, &answer)
 	if err != nil {
-		return nil, hinted(err, func(e *Error) string { return repositoryHint(e, "") })
+		return nil, err
 	}
 	if len(answer.Nodes) == 0 {
 		return nil, partial("verify the repository "+name, "", c.address, "no node answered")
@@ -117,7 +130,7 @@ func (c *Cluster) SnapshotNames(ctx context.Context, repository string) ([]strin
 		r.params = params("verbose", "false")
 	}
 	if err := c.call(ctx, r, &answer); err != nil {
-		return nil, hinted(err, func(e *Error) string { return repositoryHint(e, "") })
+		return nil, err
 	}
 	var names []string
 	for _, s := range answer.Snapshots {
@@ -134,13 +147,14 @@ func (c *Cluster) SnapshotNames(ctx context.Context, repository string) ([]strin
 	return names, nil
 }
 
-// repositoryHint gives the next step for an engine's refusal; kind may be empty.
+// repositoryHint gives the next step where an engine cannot use a repository;
+// kind may be empty.
 func repositoryHint(e *Error, kind string) string {
 	says := func(words ...string) bool {
 		return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(e.Reason, w) })
 	}
 	switch {
-	case says("repository type", "does not exist"):
+	case kind != "" && says("repository type", "does not exist"):
 		return fmt.Sprintf("install the plugin repository-%s on each node and restart them", kind)
 	case says("path.repo"):
 		return "add the location to path.repo in each node's configuration and restart them"

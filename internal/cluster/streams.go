@@ -12,7 +12,8 @@ type DataStream struct {
 	Indices []string
 }
 
-// DataStreams lists them; none where the engine has no such thing.
+// DataStreams lists them; none where the engine has no such thing, or the user
+// may not ask.
 func (c *Cluster) DataStreams(ctx context.Context) ([]DataStream, error) {
 	if !c.identity.AtLeast(7, 9) {
 		return nil, nil
@@ -26,7 +27,7 @@ func (c *Cluster) DataStreams(ctx context.Context) ([]DataStream, error) {
 		} `json:"data_streams"`
 	}
 	err := c.call(ctx, request{op: "list the data streams", method: http.MethodGet, path: path("_data_stream")}, &answer)
-	if noHandler(err) || NotFound(err) {
+	if noHandler(err) || NotFound(err) || Forbidden(err) {
 		return nil, nil
 	}
 	if err != nil {

@@ -59,6 +59,7 @@ func wholeSnapshot() *config.Snapshot {
 			"bucket": "new-snaps", "endpoint": "oss-cn-hangzhou-internal.example", "compress": true,
 		}},
 		Copy: &config.Copy{
+			BytesPerSecond: 100 << 20,
 			From: config.Bucket{Bucket: "old-snaps", Region: "ap-northeast-1"},
 			To: config.Bucket{
 				Bucket: "new-snaps", Endpoint: "https://oss-cn-hangzhou.example", Region: "cn-hangzhou",

@@ -108,7 +108,10 @@ func (f *Ferry) Plan(ctx context.Context) (Plan, error) {
 		}
 		snapshots = snapshots || p.Indices[len(p.Indices)-1].Path == Snapshot
 	}
-	if len(p.Indices) == 0 {
+	if err := f.planStreams(ctx, &p); err != nil {
+		return p, err
+	}
+	if len(p.Indices) == 0 && len(p.Obstacles) == 0 {
 		p.Obstacles = append(p.Obstacles, preflight.Obstacle{
 			Problem: "no index of the source matches indices.include", Remedy: "see GET _cat/indices on the source, and correct indices.include or exclude",
 		})
@@ -119,6 +122,20 @@ func (f *Ferry) Plan(ctx context.Context) (Plan, error) {
 	obstacles, err := f.checkRepositories(ctx)
 	p.Obstacles = append(p.Obstacles, obstacles...)
 	return p, err
+}
+
+// planStreams names the data streams that the selection asks for.
+func (f *Ferry) planStreams(ctx context.Context, p *Plan) error {
+	streams, err := f.source.DataStreams(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range streams {
+		if f.options.Select.Match(s.Name) {
+			p.Obstacles = append(p.Obstacles, preflight.DataStream(s.Name))
+		}
+	}
+	return nil
 }
 
 // planInto plans an index, or each of its types where they are split.

@@ -29,14 +29,15 @@ func (f *Ferry) checkRepositories(ctx context.Context) ([]preflight.Obstacle, er
 }
 
 func checkRepository(ctx context.Context, c *cluster.Cluster, side string, r snapshotpath.Repository) ([]preflight.Obstacle, error) {
-	if fault := r.Check(c.Identity()); fault != nil {
-		return []preflight.Obstacle{{Problem: fmt.Sprintf("the %s: %s", side, fault), Remedy: fault.NextStep(), Usage: true}}, nil
-	}
+	// The services have the plugins that they take repositories of.
 	if r.Keeper == snapshotpath.Operator {
 		o, err := preflight.Repository(ctx, c, side, r.Type, snapshotpath.RequiredPlugin(r.Type, c.Identity()))
 		if err != nil || len(o) > 0 {
 			return o, err
 		}
+	}
+	if fault := r.Check(c.Identity()); fault != nil {
+		return []preflight.Obstacle{{Problem: fmt.Sprintf("the %s: %s", side, fault), Remedy: fault.NextStep(), Usage: true}}, nil
 	}
 	_, err := snapshotpath.Registered(ctx, c, r)
 	if refusal, ok := errors.AsType[snapshotpath.Refusal](err); ok {

@@ -2,7 +2,6 @@ package metadata
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -154,7 +153,7 @@ func (t *translation) room(settings, mappings json.RawMessage) json.RawMessage {
 		return settings
 	}
 	t.note(Changed, key, "set to %d: the index has %d fields, and %d are the bound since 5.0", n+standard, n, standard)
-	return writeSettings(append(all, setting{key, json.RawMessage(fmt.Sprint(n + standard))}))
+	return writeSettings(append(all, setting{key, json.RawMessage(strconv.Itoa(n + standard))}))
 }
 
 // countFields counts what a mapping declares, to any depth.

@@ -37,7 +37,7 @@ func Apply(ctx context.Context, target Cluster, pieces []Piece, o ApplyOptions) 
 			continue
 		}
 		err := target.PutMetadata(ctx, p.Kind, p.Name, p.body)
-		if cluster.BadRequest(err) {
+		if cluster.BadRequest(err) || cluster.Forbidden(err) {
 			p.Outcome = Refused
 			p.Notes = append(p.Notes, Note{Level: Dropped, Where: p.Title(), Path: "definition", Reason: "the target refuses it: " + err.Error()})
 			continue

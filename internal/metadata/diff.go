@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Difference is one value that the target has otherwise.
@@ -78,6 +79,9 @@ func alike(a, b json.RawMessage) bool {
 	p, q := scalar(a), scalar(b)
 	if p == q {
 		return true
+	}
+	if !strings.ContainsAny(p+q, ".eE") {
+		return false // whole numbers that a float could not tell apart
 	}
 	m, err := strconv.ParseFloat(p, 64)
 	n, bad := strconv.ParseFloat(q, 64)

@@ -2,7 +2,6 @@ package metadata
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -56,8 +55,10 @@ func (t *translation) bound(key string, value json.RawMessage) string {
 		return "it is archived on the source: no engine makes use of it"
 	case within(key, "index.blocks."):
 		return "a block would refuse the documents; set it on the target after the cutover"
-	case t.kept && t.policies != nil && t.onward() && within(key, "index.lifecycle."):
+	case t.kept && within(key, "index.lifecycle."):
 		return t.policy(key, value)
+	case t.kept && t.onward() && within(key, "index.plugins.index_state_management."):
+		return ""
 	case within(key, "index.lifecycle.", "index.plugins.index_state_management.", "index.opendistro.index_state_management."):
 		return "a policy would act by the time of the copy; attach it on the target after the cutover"
 	case within(key, "index.routing.allocation.", "index.routing.rebalance."):
@@ -84,8 +85,11 @@ func (t *translation) bound(key string, value json.RawMessage) string {
 
 // policy keeps a template's lifecycle policy where the target will have it.
 func (t *translation) policy(key string, value json.RawMessage) string {
-	if key == "index.lifecycle.name" && !t.policies[scalar(value)] {
-		return fmt.Sprintf("the target has no lifecycle policy %s", scalar(value))
+	switch {
+	case t.policies == nil:
+		return "the target has no lifecycle policies"
+	case key == "index.lifecycle.name" && !t.policies[scalar(value)]:
+		return "the target has no lifecycle policy " + scalar(value)
 	}
 	return ""
 }

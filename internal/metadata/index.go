@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"esferry/internal/cluster"
@@ -25,13 +26,14 @@ func Index(here cluster.Definition, from, to cluster.Identity, there OnTarget) P
 		p.Target = there.Name
 	}
 	t := &translation{where: here.Index, from: from, to: to}
-	settings, mappings := t.settings(here.Settings), json.RawMessage(nil)
-	mappings, _ = t.mappings(here.Mappings)
+	settings := t.settings(here.Settings)
+	mappings, _ := t.mappings(here.Mappings)
 	_, notes, err := AliasActions(here.Index, here.Aliases, to)
 	if err != nil {
 		t.note(Obstacle, "aliases", "%v", err)
 	}
-	switch p.Notes = append(t.notes, notes...); {
+	p.Notes = slices.Concat(t.notes, notes)
+	switch {
 	case len(Obstacles(p.Notes)) > 0:
 		p.Verdict = NotCarried
 		return p
@@ -63,9 +65,15 @@ func (t *translation) settingsApart(here cluster.Definition, translated json.Raw
 			all = foldArrays(all)
 		}
 		for _, s := range all {
-			if engineOwn := internal(s.key) || s.key == "index.number_of_routing_shards" || t.bound(s.key, s.value) != ""; !engineOwn && !apart(s.key) {
+			if !internal(s.key) && !apart(s.key) && t.bound(s.key, s.value) == "" {
 				side.to.set(s.key, s.value)
 			}
+		}
+	}
+	for _, chosen := range []string{"index.number_of_routing_shards", "index.replication.type"} {
+		if !want.has(chosen) {
+			// Nobody set it on the source; esferry and OpenSearch choose one.
+			has.drop(chosen)
 		}
 	}
 	if !there.Filling {

@@ -20,7 +20,7 @@ func (t *translation) mappings(raw json.RawMessage) (mapping json.RawMessage, ty
 	if !t.to.AtLeast(6, 0) {
 		return t.native(o)
 	}
-	if !t.from.AtLeast(7, 0) || len(o.members) == 1 && o.has("_doc") {
+	if !t.from.AtLeast(7, 0) {
 		if o, typ = t.untyped(o); o == nil {
 			return raw, ""
 		}
@@ -56,23 +56,23 @@ type rootPart struct {
 }
 
 func rootParts() []rootPart {
-	since := func(major, minor int) func(*translation) bool {
-		return func(t *translation) bool { return t.to.AtLeast(major, minor) }
+	since := func(major int) func(*translation) bool {
+		return func(t *translation) bool { return t.to.AtLeast(major, 0) }
 	}
 	lacks := func(major, minor int) func(*translation) bool {
 		return func(t *translation) bool { return !t.elastic(major, minor) }
 	}
 	return []rootPart{
-		{"_all", since(6, 0), "the field _all is gone since 6.0: search several fields, or copy_to one"},
-		{"include_in_all", since(6, 0), "the field _all is gone since 6.0"},
-		{"_timestamp", since(5, 0), "gone since 5.0: give documents a date field"},
-		{"_ttl", since(5, 0), "gone since 5.0: documents no longer expire by themselves"},
-		{"_analyzer", since(5, 0), "gone since 2.0"},
-		{"_boost", since(5, 0), "gone since 2.0"},
-		{"_id", since(5, 0), "nothing of it can be set since 2.0"},
-		{"_uid", since(5, 0), "nothing of it can be set since 2.0"},
-		{"_type", since(5, 0), "nothing of it can be set since 2.0"},
-		{"_index", since(5, 0), "nothing of it can be set since 5.0"},
+		{"_all", since(6), "the field _all is gone since 6.0: search several fields, or copy_to one"},
+		{"include_in_all", since(6), "the field _all is gone since 6.0"},
+		{"_timestamp", since(5), "gone since 5.0: give documents a date field"},
+		{"_ttl", since(5), "gone since 5.0: documents no longer expire by themselves"},
+		{"_analyzer", since(5), "gone since 2.0"},
+		{"_boost", since(5), "gone since 2.0"},
+		{"_id", since(5), "nothing of it can be set since 2.0"},
+		{"_uid", since(5), "nothing of it can be set since 2.0"},
+		{"_type", since(5), "nothing of it can be set since 2.0"},
+		{"_index", since(5), "nothing of it can be set since 5.0"},
 		{"_field_names", func(t *translation) bool { return t.elastic(8, 0) }, "nothing of it can be set since 8.0"},
 		{"runtime", lacks(7, 11), "the target has no runtime fields"},
 		{"subobjects", lacks(8, 3), "the target makes objects of names with dots"},

@@ -58,7 +58,9 @@ type translation struct {
 	// policies are the lifecycle policies that templates may name; nil where the
 	// target has none.
 	policies map[string]bool
-	notes    []Note
+	// components are the component templates that index templates may name.
+	components map[string]bool
+	notes      []Note
 }
 
 func (t *translation) note(level Level, path, format string, args ...any) {

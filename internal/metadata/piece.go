@@ -69,22 +69,22 @@ func (p Piece) judged(there json.RawMessage) Piece {
 		p.Verdict = Missing
 	default:
 		p.Verdict = Same
-		if p.Differences = differences("", comparable(p.Kind, p.body), comparable(p.Kind, there)); len(p.Differences) > 0 {
+		if p.Differences = differences("", normal(p.Kind, p.body), normal(p.Kind, there)); len(p.Differences) > 0 {
 			p.Verdict = Differs
 		}
 	}
 	return p
 }
 
-// comparable gives a definition with its settings written flat and in full, as
+// normal gives a definition with its settings written flat and in full, as
 // engines take them for the same.
-func comparable(kind cluster.MetadataKind, raw json.RawMessage) json.RawMessage {
+func normal(kind cluster.MetadataKind, raw json.RawMessage) json.RawMessage {
 	o, err := readObject(raw)
 	if err != nil {
 		return raw
 	}
 	if inner := o.get("template"); kind != cluster.LegacyTemplate && isObject(inner) {
-		o.set("template", comparable(cluster.LegacyTemplate, inner))
+		o.set("template", normal(cluster.LegacyTemplate, inner))
 	}
 	if settings := o.get("settings"); settings != nil {
 		if all, err := readSettings(settings); err == nil {

@@ -12,6 +12,10 @@ func plainFields(raw json.RawMessage) json.RawMessage {
 	if o.has("type") && !isObject(o.get("type")) {
 		plainField(o)
 	}
+	if source, err := readObject(o.get("_source")); err == nil && source.text("mode") == "stored" {
+		source.drop("mode")
+		o.set("_source", source.encode())
+	}
 	o.each(func(_ string, value json.RawMessage) json.RawMessage { return plainFields(value) })
 	return o.encode()
 }

@@ -83,7 +83,7 @@ func (t *translation) setting(s setting) (setting, bool) {
 	switch {
 	case strings.HasPrefix(s.key, "index.analysis."), strings.HasPrefix(s.key, "index.similarity."):
 		return s, true
-	case strings.HasPrefix(s.key, "index.lifecycle."):
+	case within(s.key, "index.lifecycle.", "index.plugins.index_state_management."):
 		return s, true
 	case s.key == "index.mode":
 		return s, t.mode(s)

@@ -29,17 +29,20 @@ func Kinds() []cluster.MetadataKind {
 // target's, by name. It changes nothing. What engines bring along and maintain
 // themselves is left out.
 func Survey(ctx context.Context, source, target Cluster) ([]Piece, error) {
-	s := survey{from: source.Identity(), to: target.Identity(), here: shelves{}, there: shelves{}}
+	s := survey{from: source.Identity(), to: target.Identity(), here: shelves{}, there: shelves{}, hidden: map[cluster.MetadataKind]bool{}}
+	pieces := []Piece{}
 	for _, kind := range Kinds() {
 		var err error
-		if s.here[kind], err = source.ListMetadata(ctx, kind); err != nil {
+		if s.here[kind], err = source.ListMetadata(ctx, kind); cluster.Forbidden(err) {
+			pieces = append(pieces, leftBehind(kind, "*", "the source's user may not read them: "+cluster.Reason(err)))
+		} else if err != nil {
 			return nil, err
 		}
-		if s.there[kind], err = target.ListMetadata(ctx, kind); err != nil {
+		s.there[kind], err = target.ListMetadata(ctx, kind)
+		if s.hidden[kind] = cluster.Forbidden(err); err != nil && !s.hidden[kind] {
 			return nil, err
 		}
 	}
-	pieces := []Piece{}
 	for _, kind := range Kinds() {
 		for _, name := range names(s.here[kind]) {
 			if !builtIn(kind, name, s.here[kind][name]) {
@@ -57,12 +60,17 @@ type shelves map[cluster.MetadataKind]map[string]json.RawMessage
 type survey struct {
 	from, to    cluster.Identity
 	here, there shelves
+	// hidden are the kinds that the target's user may not read.
+	hidden map[cluster.MetadataKind]bool
 }
 
 func (s *survey) piece(kind cluster.MetadataKind, name string) Piece {
-	t := &translation{where: fmt.Sprintf("%s %s", kind, name), from: s.from, to: s.to, kept: true, policies: s.policies()}
+	t := &translation{where: fmt.Sprintf("%s %s", kind, name), from: s.from, to: s.to, kept: true, policies: s.policies(), components: s.names(cluster.ComponentTemplate)}
 	p := Piece{Kind: kind, Name: name}
-	if s.there[kind] == nil {
+	if s.hidden[kind] {
+		p.Verdict = NotCarried
+		t.note(Dropped, "definition", "the target's user may not read its own, and would overwrite them unseen")
+	} else if s.there[kind] == nil {
 		p.Verdict = NotCarried
 		t.note(Dropped, "definition", "%s", lacking(kind, s.to))
 	} else if p.body = t.definition(kind, s.here[kind][name]); len(Obstacles(t.notes)) > 0 {
@@ -96,9 +104,14 @@ func (s *survey) policies() map[string]bool {
 	if s.there[cluster.LifecyclePolicy] == nil {
 		return nil
 	}
+	return s.names(cluster.LifecyclePolicy)
+}
+
+// names gives those of a kind that the target will have.
+func (s *survey) names(kind cluster.MetadataKind) map[string]bool {
 	all := map[string]bool{}
 	for _, side := range []shelves{s.here, s.there} {
-		for name := range side[cluster.LifecyclePolicy] {
+		for name := range side[kind] {
 			all[name] = true
 		}
 	}
@@ -115,7 +128,7 @@ func (s *survey) shadowed(t *translation, body json.RawMessage) {
 		}
 		for _, theirs := range patterns(s.there[cluster.IndexTemplate][name]) {
 			if i := slices.IndexFunc(own, func(p string) bool { return overlap(p, theirs) }); i >= 0 {
-				t.note(Shadowed, "index_patterns", "the target's index_template %s (%s) wins over it where both match", name, theirs)
+				t.note(Shadowed, "index_patterns", "the target's index_template %s (%s) wins over it where both match: make an index template of it by hand, with a higher priority", name, theirs)
 				break
 			}
 		}

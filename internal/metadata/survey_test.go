@@ -15,11 +15,16 @@ import (
 type shelf struct {
 	identity cluster.Identity
 	all      map[cluster.MetadataKind]map[string]json.RawMessage
+	// denied is a kind that the user may not read.
+	denied cluster.MetadataKind
 }
 
 func (s *shelf) Identity() cluster.Identity { return s.identity }
 
 func (s *shelf) ListMetadata(_ context.Context, kind cluster.MetadataKind) (map[string]json.RawMessage, error) {
+	if kind == s.denied {
+		return nil, &cluster.Error{Status: 403, Type: "security_exception", Reason: "no privilege"}
+	}
 	if !s.identity.HasMetadata(kind) {
 		return nil, nil
 	}
@@ -42,7 +47,7 @@ func (s *shelf) PutMetadata(_ context.Context, kind cluster.MetadataKind, name s
 
 // kept builds a shelf of "KIND NAME" and definitions.
 func kept(identity cluster.Identity, definitions map[string]string) *shelf {
-	s := &shelf{identity, map[cluster.MetadataKind]map[string]json.RawMessage{}}
+	s := &shelf{identity: identity, all: map[cluster.MetadataKind]map[string]json.RawMessage{}}
 	for key, body := range definitions {
 		kind, name, _ := strings.Cut(key, " ")
 		k := cluster.MetadataKind(kind)
@@ -117,6 +122,21 @@ func TestApplyOverwritesOnlyWhenTold(t *testing.T) {
 	}
 }
 
+func TestWhatMayNotBeRead(t *testing.T) {
+	f := func(source, target cluster.MetadataKind, want ...string) {
+		t.Helper()
+		from := kept(es("7.17.28"), map[string]string{"ingest_pipeline p": `{}`, "template t": `{"index_patterns":["t"]}`})
+		to := kept(es("8.19.0"), nil)
+		from.denied, to.denied = source, target
+		got, _ := surveyed(t, from, to, metadata.ApplyOptions{})
+		if strings.Join(got, ", ") != strings.Join(want, ", ") {
+			t.Errorf("without %s here and %s there: got %q, want %q", source, target, got, want)
+		}
+	}
+	f(cluster.IngestPipeline, "", "ingest_pipeline * not_carried", "template t missing created")
+	f("", cluster.IngestPipeline, "ingest_pipeline p not_carried", "template t missing created")
+}
+
 func TestDefinitions(t *testing.T) {
 	f := func(from, to cluster.Identity, kind, in, want string, notes ...string) {
 		t.Helper()
@@ -150,12 +170,13 @@ func TestDefinitions(t *testing.T) {
 	f(es("6.8.23"), es("5.6.16"), "template", `{"index_patterns":["l-*","m"]}`, ``, "not 2")
 	f(es("8.19.0"), openSearch(), "index_template", `{"index_patterns":["l"],"template":{"lifecycle":{"enabled":true},"settings":{"index.lifecycle.name":"weekly"}},"data_stream":{"hidden":false},"allow_auto_create":true,"priority":7}`,
 		`{"index_patterns":["l"],"template":{"settings":{}},"data_stream":{},"priority":7}`, "allow_auto_create", "hidden", "template.lifecycle", "index.lifecycle.name")
+	f(es("8.19.0"), openSearch(), "index_template", `{"index_patterns":["l"],"composed_of":["gone"],"ignore_missing_component_templates":["gone"]}`,
+		`{"index_patterns":["l"],"composed_of":[]}`, "composed_of", "ignore_missing")
 	f(es("7.17.28"), es("8.19.0"), "index_template", `{"index_patterns":["l"],"template":{"settings":{"index.lifecycle.name":"weekly"}}}`,
 		`{"index_patterns":["l"],"template":{"settings":{"index.lifecycle.name":"weekly"}}}`)
 	f(es("7.17.28"), es("8.19.0"), "index_template", `{"index_patterns":["l"],"template":{"settings":{"index.lifecycle.name":"lost"}}}`,
 		`{"index_patterns":["l"],"template":{"settings":{}}}`, "no lifecycle policy lost")
 	f(es("8.19.0"), openSearch(), "ingest_pipeline", `{"processors":[],"_meta":{"a":1}}`, `{"processors":[]}`, "_meta")
-	f(es("7.17.28"), es("7.10.2"), "component_template", `{"template":{"mappings":{"_doc":{"dynamic":"false"}}}}`, `{"template":{"mappings":{"dynamic":"false"}}}`)
 	f(openSearch(), openSearch(), "ism_policy", `{"policy":{"default_state":"hot","ism_template":[{"index_patterns":["l-*"]}]}}`, `{"policy":{"default_state":"hot"}}`, "ism_template")
 	f(es("7.10.2"), es("6.8.23"), "index_template", `{"index_patterns":["l"]}`, ``, "has no index_template")
 }

@@ -20,8 +20,10 @@ func (t *translation) definition(kind cluster.MetadataKind, raw json.RawMessage)
 	for _, key := range serverOwn() {
 		o.drop(key)
 	}
+	t.composed(o)
 	t.members(o, kind, "")
 	switch kind {
+	case cluster.IngestPipeline, cluster.LifecyclePolicy:
 	case cluster.StatePolicy:
 		t.statePolicy(o)
 	case cluster.LegacyTemplate:
@@ -59,6 +61,26 @@ func (t *translation) members(o *object, kind cluster.MetadataKind, below string
 			o.drop(m.key)
 			t.note(Dropped, below+m.key, "%s is not known to have it", t.to)
 		}
+	}
+}
+
+// composed takes out what an index template may be composed of and is not,
+// where the target insists on all of it.
+func (t *translation) composed(o *object) {
+	var may, all []string
+	if t.elastic(8, 7) || json.Unmarshal(o.get("ignore_missing_component_templates"), &may) != nil || json.Unmarshal(o.get("composed_of"), &all) != nil {
+		return
+	}
+	kept := []json.RawMessage{}
+	for _, name := range all {
+		if slices.Contains(may, name) && !t.components[name] {
+			t.note(Dropped, "composed_of", "there is no component template %s, which the target insists on", name)
+			continue
+		}
+		kept = append(kept, quote(name))
+	}
+	if len(kept) < len(all) {
+		o.set("composed_of", array(kept))
 	}
 }
 
@@ -134,7 +156,7 @@ func builtIn(kind cluster.MetadataKind, name string, definition json.RawMessage)
 		return slices.Contains([]string{"logs", "metrics", "synthetics", "ml-size-based-ilm-policy", "watch-history-ilm-policy", "ilm-history-ilm-policy", "slm-history-ilm-policy"}, name)
 	default:
 		return slices.ContainsFunc([]string{
-			"ilm-history", "slm-history", "watch-history", "logstash-index-template", "security-index-template", "security_audit_log", "opendistro_",
+			"ilm-history", "slm-history", "watch-history", "xpack_monitoring_", "logstash-index-template", "security-index-template", "security_audit_log", "opendistro_",
 			"ss4o_", "tenant_template", "behavioral_analytics-", "profiling-", "ecs@", "data-streams@", "data-streams-mappings", "logs@", "logs-mappings",
 			"logs-settings", "metrics@", "metrics-mappings", "metrics-settings", "synthetics@", "synthetics-mappings", "synthetics-settings",
 			"traces@", "search-acl-filter", "ent-search-", "elastic-connectors", "agentless",

@@ -160,18 +160,36 @@ func (c *Copier) fresh(source *layout.Root, kept []layout.Snapshot, v *survey) (
 // hashedOutside refuses indices whose shards OpenSearch puts beside the prefix:
 // below a hash, with the prefix after it (shard_path_type HASHED_PREFIX).
 func hashedOutside(root *layout.Root, sides ...*Bucket) error {
-	for _, ix := range root.Indices {
-		for _, b := range sides {
-			if ix.PathType == layout.HashedPrefix && b.prefix != "" {
+	i := slices.IndexFunc(sides, func(b *Bucket) bool { return b.prefix != "" })
+	for _, s := range root.Snapshots {
+		for _, ix := range root.Of(s) {
+			if ix.PathType == layout.HashedPrefix && i >= 0 {
 				return &layout.RefusedError{
-					Snapshot: root.Snapshots[0].Name, Index: ix.Name,
-					Reason: "has its shards outside of the prefix " + b.prefix + " (shard_path_type HASHED_PREFIX)",
+					Snapshot: s.Name, Index: ix.Name,
+					Reason: "has its shards outside of the prefix " + sides[i].prefix + " (shard_path_type HASHED_PREFIX)",
 					Hint:   "use buckets without a prefix, or a repository with another shard_path_type",
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// refuseHashed does so for a whole repository. Without a prefix there is nothing
+// to read.
+func (c *Copier) refuseHashed(ctx context.Context, root Object) error {
+	if c.From.prefix == "" && c.To.prefix == "" {
+		return nil
+	}
+	r, err := c.From.parseRoot(ctx, root)
+	if _, unknown := errors.AsType[*layout.ShapeError](err); unknown {
+		// An engine that knows such paths writes roots that we know.
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return hashedOutside(r, c.From, c.To)
 }
 
 // encode makes the root that the target gets.

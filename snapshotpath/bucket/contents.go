@@ -43,10 +43,9 @@ func (c *Copier) Contents(ctx context.Context) (Comparison, error) {
 	}
 	var mu sync.Mutex
 	t := newTransfer(c, h.Source)
-	// The group's own context has always ended after its Wait.
-	g, working := group.New(ctx)
+	g, inner := group.New(ctx)
 	for _, p := range h.pairs {
-		err := t.start(working, g, p.Source.Key, func(ctx context.Context) error {
+		err := t.start(inner, g, p.Source.Key, func(ctx context.Context) error {
 			why, err := t.compare(ctx, p)
 			if err != nil {
 				return err

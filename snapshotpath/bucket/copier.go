@@ -140,6 +140,9 @@ func (c *Copier) planWhole(ctx context.Context) (Plan, error) {
 	if p.shallow != "" {
 		return p, &ShallowError{Bucket: c.From.String(), Key: p.shallow}
 	}
+	if err := c.refuseHashed(ctx, newest(p.roots)); err != nil {
+		return p, err
+	}
 	if p.Archived.Objects > 0 {
 		return p, &ArchivedError{Bucket: c.From.String(), Class: p.class, Objects: p.Archived}
 	}

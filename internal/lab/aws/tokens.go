@@ -19,9 +19,9 @@ type Tokens struct {
 	// URL is the endpoint.
 	URL string
 
-	verifier verifier
-	lifetime atomic.Int64
-	end      func()
+	verifier       verifier
+	lifetime, skew atomic.Int64
+	end            func()
 }
 
 // StartTokens listens until ctx ends or Close. Requests are signed for region.
@@ -39,6 +39,9 @@ func (t *Tokens) Close() { t.end() }
 // SetLifetime says how long keys that are lent from now on last.
 func (t *Tokens) SetLifetime(d time.Duration) { t.lifetime.Store(int64(d)) }
 
+// SetSkew sets the service's clock before (or, negative, behind) the machine's.
+func (t *Tokens) SetSkew(d time.Duration) { t.skew.Store(int64(d)) }
+
 // ServeHTTP implements http.Handler.
 func (t *Tokens) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -50,7 +53,8 @@ func (t *Tokens) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.refuse(w, &refusal{http.StatusBadRequest, "MalformedQueryString", err.Error()})
 		return
 	}
-	now := time.Now().UTC()
+	now := time.Now().UTC().Add(time.Duration(t.skew.Load()))
+	w.Header().Set("Date", now.Format(http.TimeFormat))
 	switch form.Get("Action") {
 	case "AssumeRole":
 		key, no := t.verifier.verify(r, body, now)

@@ -127,14 +127,9 @@ func TestRefused(t *testing.T) {
 	f("elasticsearch-2.4.6-bad", "failed", "FAILED")
 	f("elasticsearch-8.19.0-bad", "partial", "PARTIAL")
 	f("elasticsearch-6.8.23-source", "one", "source-only")
-
-	s := layout.Snapshot{Name: "x", UUID: "x", State: layout.Success}
-	if err := layout.Refuse(s, layout.Details{Shallow: true}); err == nil || !strings.Contains(err.Error(), "shallow") {
-		t.Errorf("a shallow copy: got %v, want a refusal", err)
-	}
-	if err := (layout.Description{Mounted: true}).Refuse("x", "logs"); err == nil || !strings.Contains(err.Error(), "index logs in snapshot x is mounted") {
-		t.Errorf("a mounted index: got %v, want a refusal", err)
-	}
+	// With a remote store, by settings that operators have.
+	f("opensearch-3.8.0-shallow", "one", "shallow copy")
+	f("opensearch-3.8.0-mounted", "one", "index mounted-users in snapshot one is mounted")
 }
 
 // TestFlipped flips each byte of a file, one after the other: every one is
