@@ -90,7 +90,7 @@ func (p *pair) mustHeedTheService(t *testing.T) {
 	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/_close") {
 			w.WriteHeader(http.StatusMethodNotAllowed)
-			_, _ = fmt.Fprintf(w, `{"Message":"Your request: '%s' is not allowed."}`, r.URL.Path) //nolint:errcheck // the client may have left
+			_, _ = fmt.Fprintf(w, `{"Message":"Your request: '%s' is not allowed."}`, r.URL.Path)
 			return
 		}
 		inside.ServeHTTP(w, r)
