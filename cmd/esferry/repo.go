@@ -18,7 +18,7 @@ func (iv *invocation) repoCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(iv.repoCopyCommand(), iv.repoVerifyCommand())
+	cmd.AddCommand(iv.repoRegisterCommand(), iv.repoListCommand(), iv.repoCopyCommand(), iv.repoVerifyCommand())
 	return cmd
 }
 
@@ -57,16 +57,21 @@ func (iv *invocation) repoVerifyCommand() *cobra.Command {
 	var snapshots []string
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Compare the repository in both buckets",
-		Long: `verify --contents reads every object of the repository in both buckets, compares
+		Short: "Let both clusters verify the repository, or look into the buckets",
+		Long: `verify lets both clusters show that they reach the repository: the source's nodes
+write and read; the target, which may only read, lists the snapshots.
+
+verify --contents reads every object of the repository in both buckets, compares
 their hashes and names the keys that differ; with --snapshot, of what these
 snapshots consist of. verify --complete reads the metadata
 in the target's bucket, whose checksums it verifies, and names the blobs that its
 snapshots need and that are not there in full. Both exit with 3 when any does.`,
-		Example: "  esferry repo verify --contents -c ferry.yaml\n  esferry repo verify --complete -c ferry.yaml",
+		Example: "  esferry repo verify -c ferry.yaml\n  esferry repo verify --contents -c ferry.yaml\n  esferry repo verify --complete -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
+			case len(snapshots) > 0 && !contents:
+				return &usageError{err: errors.New("--snapshot says what --contents compares"), hint: "add --contents"}
 			case contents:
 				return iv.withBuckets(cmd.Context(), func(ctx context.Context, c *config.Config) error {
 					return iv.compareContents(ctx, c, snapshots)
@@ -74,7 +79,7 @@ snapshots need and that are not there in full. Both exit with 3 when any does.`,
 			case complete:
 				return iv.withBuckets(cmd.Context(), iv.completeTarget)
 			default:
-				return &usageError{err: errors.New("nothing is said of what to verify"), hint: "add --contents or --complete"}
+				return iv.withEngines(cmd.Context(), iv.verifyRepositories)
 			}
 		},
 	}

@@ -63,6 +63,7 @@ func table() []row {
 		{"internal/archtest", nil, nil},
 		{"internal/corpus", leaves, nil},
 		{"internal/lab", with(leaves, "internal/corpus"), nil},
+		{"internal/lab/aws", leaves, nil},
 		{"internal/lab/demo", anything, nil},
 		{"internal/lab/faults", leaves, nil},
 		{"internal/model", nil, nil},
