@@ -19,7 +19,7 @@ type body struct {
 
 // index adds a document under its own version. A line is what ends an item.
 func (b *body) index(d *batch.Doc, v batch.Versioning) error {
-	b.action("index", keyOf(d))
+	b.action("index", cluster.KeyOf(d))
 	b.member("parent", string(d.Parent))
 	b.buf.WriteString(`,"version":`)
 	b.number(d.Version)

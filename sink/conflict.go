@@ -129,7 +129,7 @@ func (w *Writer) same(ctx context.Context, docs []batch.Doc, keys []cluster.Key,
 			return nil, err
 		}
 		for j := range b.Docs {
-			i := at[keyOf(&b.Docs[j])]
+			i := at[cluster.KeyOf(&b.Docs[j])]
 			line.Reset()
 			if err = docs[i].Line(&line); err != nil {
 				break
@@ -213,11 +213,7 @@ func ignoreBusy(err error) error {
 func keysOf(docs []batch.Doc) []cluster.Key {
 	keys := make([]cluster.Key, len(docs))
 	for i := range docs {
-		keys[i] = keyOf(&docs[i])
+		keys[i] = cluster.KeyOf(&docs[i])
 	}
 	return keys
-}
-
-func keyOf(d *batch.Doc) cluster.Key {
-	return cluster.Key{ID: string(d.ID), Routing: string(d.Routing), Type: string(d.Type)}
 }

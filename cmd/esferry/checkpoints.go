@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"esferry/checkpoint/boltstore"
-	"esferry/internal/config"
 	"esferry/internal/ferry"
 )
 
@@ -34,9 +33,9 @@ func (iv *invocation) checkpointShowCommand() *cobra.Command {
 		Example: "  esferry checkpoint show users -c ferry.yaml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := config.Load(iv.config)
+			c, err := iv.load()
 			if err != nil {
-				return fmt.Errorf("read the configuration: %w", err)
+				return err
 			}
 			s, err := readStatus(cmd.Context(), c)
 			if err != nil {
@@ -101,9 +100,9 @@ nothing else.`,
 		Example: "  esferry checkpoint restore -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := config.Load(iv.config)
+			c, err := iv.load()
 			if err != nil {
-				return fmt.Errorf("read the configuration: %w", err)
+				return err
 			}
 			if err := boltstore.Restore(cmd.Context(), c.Checkpoint.Path); err != nil {
 				return fmt.Errorf("restore the checkpoint store: %w", err)

@@ -39,9 +39,9 @@ func (iv *invocation) deadletterListCommand() *cobra.Command {
 		Example: "  esferry deadletter list -c ferry.yaml --json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			c, err := config.Load(iv.config)
+			c, err := iv.load()
 			if err != nil {
-				return fmt.Errorf("read the configuration: %w", err)
+				return err
 			}
 			letters, err := deadLetters(c).List()
 			if err != nil {

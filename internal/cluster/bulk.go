@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"unsafe"
+
+	"esferry/internal/batch"
 )
 
 // Item is the target's verdict on one document of a bulk request.
@@ -93,6 +95,11 @@ type Key struct {
 	ID, Routing, Type string
 }
 
+// KeyOf gives the key of a document; it outlives the document's page.
+func KeyOf(d *batch.Doc) Key {
+	return Key{ID: string(d.ID), Routing: string(d.Routing), Type: string(d.Type)}
+}
+
 // Found is what an engine holds under a key, asked in real time.
 type Found struct {
 	Found   bool
@@ -102,14 +109,10 @@ type Found struct {
 }
 
 // Versions asks in real time what the index holds under each key, its routing
-// included, in their order. An item that carries an error instead of an answer is an error:
-// neither present nor absent.
-func (c *Cluster) Versions(ctx context.Context, index string, keys []Key) (found []Found, err error) {
-	err = c.persist(ctx, func(ctx context.Context) error {
-		found, err = c.versions(ctx, index, keys)
-		return err
-	})
-	return found, err
+// included, in their order. An item that carries an error instead of an answer
+// is an error: neither present nor absent.
+func (c *Cluster) Versions(ctx context.Context, index string, keys []Key) ([]Found, error) {
+	return persist(ctx, c, func(ctx context.Context) ([]Found, error) { return c.versions(ctx, index, keys) })
 }
 
 func (c *Cluster) versions(ctx context.Context, index string, keys []Key) ([]Found, error) {
@@ -132,7 +135,7 @@ func (c *Cluster) versions(ctx context.Context, index string, keys []Key) ([]Fou
 		stored = "fields"
 	}
 	r.params.Set(stored, "_routing")
-	if c.identity.Product == OpenSearch {
+	if c.identity.PrimaryPreference() {
 		// Under segment replication a replica answers from its own, older index.
 		r.params.Set("preference", "_primary")
 	}
@@ -161,7 +164,7 @@ func (c *Cluster) versions(ctx context.Context, index string, keys []Key) ([]Fou
 // sources: one page, for the reader to cut. The body must be closed.
 func (c *Cluster) Documents(ctx context.Context, index string, keys []Key) (Page, error) {
 	r := request{op: "read documents by id", index: index, method: "POST", path: c.documents(index, "_mget"), body: keyList(keys), params: params()}
-	if c.identity.Product == OpenSearch {
+	if c.identity.PrimaryPreference() {
 		r.params.Set("preference", "_primary")
 	}
 	return c.page(ctx, r)

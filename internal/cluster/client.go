@@ -123,10 +123,14 @@ func (c *Cluster) send(ctx context.Context, r request) (*elastic.Response, error
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%s: %w", r.op, ctx.Err())
 		}
-		return nil, &Error{
+		unsent := &Error{
 			Op: r.op, Index: r.index, URL: c.address, Err: withoutURL(err),
 			Hint: "check that the cluster is up and that url in the configuration is right",
 		}
+		if none, ok := errors.AsType[*CredentialsError](err); ok {
+			unsent.Err, unsent.Hint = none, none.NextStep()
+		}
+		return nil, unsent
 	}
 	if answer.StatusCode < 300 {
 		return answer, nil
@@ -136,7 +140,7 @@ func (c *Cluster) send(ctx context.Context, r request) (*elastic.Response, error
 	if err != nil {
 		body = nil
 	}
-	return nil, c.fail(r, answer.StatusCode, body)
+	return nil, c.fail(r, answer.StatusCode, answer.Header, body)
 }
 
 // call makes a call and decodes its JSON answer into out; nil discards it.
@@ -175,8 +179,12 @@ func (c *Cluster) callOnce(ctx context.Context, r request, out any) error {
 // persist makes a call and what its answer must cover, again and again while
 // it fails with errors that may pass: a shard that moves or restarts leaves a
 // hole in an answer for a while.
-func (c *Cluster) persist(ctx context.Context, fn func(ctx context.Context) error) error {
-	return retry.Do(ctx, c.patience, fn)
+func persist[T any](ctx context.Context, c *Cluster, fn func(ctx context.Context) (T, error)) (answer T, err error) {
+	err = retry.Do(ctx, c.patience, func(ctx context.Context) error {
+		answer, err = fn(ctx)
+		return err
+	})
+	return answer, err
 }
 
 // readAll reads an answer into one buffer of its announced length.
@@ -205,15 +213,26 @@ func contentLength(h http.Header) int64 {
 	return n
 }
 
-// path joins segments, each escaped: names are foreign input.
+// path joins segments, each escaped: names are foreign input. All but RFC 3986's
+// unreserved characters are, which every engine reads in one way (Elasticsearch
+// before 7 takes a plus sign for a space), and every verifier of signatures too.
 func path(segments ...string) string {
 	var b strings.Builder
 	for _, s := range segments {
 		b.WriteByte('/')
-		// Elasticsearch before 7 reads a plus sign in a path as a space.
-		b.WriteString(strings.ReplaceAll(url.PathEscape(s), "+", "%2B"))
+		for i := range len(s) {
+			if c := s[i]; unreserved(c) {
+				b.WriteByte(c)
+			} else {
+				fmt.Fprintf(&b, "%%%02X", c)
+			}
+		}
 	}
 	return b.String()
+}
+
+func unreserved(c byte) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("-_.~", c) >= 0
 }
 
 func params(pairs ...string) url.Values {

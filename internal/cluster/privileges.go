@@ -55,8 +55,8 @@ func (c *Cluster) Restrictions(ctx context.Context) ([]Restriction, error) {
 
 // StoredDocs gives the documents that the index's primaries store, as their
 // statistics have it: nested parts are counted, and no role hides any.
-func (c *Cluster) StoredDocs(ctx context.Context, index string) (docs int64, err error) {
-	err = c.persist(ctx, func(ctx context.Context) error {
+func (c *Cluster) StoredDocs(ctx context.Context, index string) (int64, error) {
+	return persist(ctx, c, func(ctx context.Context) (int64, error) {
 		var answer struct {
 			Shards shardsHeader `json:"_shards"`
 			All    struct {
@@ -67,13 +67,11 @@ func (c *Cluster) StoredDocs(ctx context.Context, index string) (docs int64, err
 		}
 		r := request{op: "count the stored documents", index: index, method: "GET", path: path(index, "_stats", "docs")}
 		if err := c.call(ctx, r, &answer); err != nil {
-			return err
+			return 0, err
 		}
 		if answer.Shards.Failed > 0 {
-			return partial(r.op, index, c.address, "%d shards failed: %s", answer.Shards.Failed, oneLine(answer.Shards.Failures))
+			return 0, partial(r.op, index, c.address, "%d shards failed: %s", answer.Shards.Failed, oneLine(answer.Shards.Failures))
 		}
-		docs = answer.All.Primaries.Docs.Count
-		return nil
+		return answer.All.Primaries.Docs.Count, nil
 	})
-	return docs, err
 }

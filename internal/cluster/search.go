@@ -93,12 +93,8 @@ func (c *Cluster) CloseScroll(ctx context.Context, id string) error {
 
 // Histogram counts the live documents of one shard's window by ranges of
 // interval sequence numbers, on the primary; empty ranges are left out.
-func (c *Cluster) Histogram(ctx context.Context, p shard.Position, w shard.Window, query json.RawMessage, interval int64) (buckets []shard.Bucket, err error) {
-	err = c.persist(ctx, func(ctx context.Context) error {
-		buckets, err = c.histogram(ctx, p, w, query, interval)
-		return err
-	})
-	return buckets, err
+func (c *Cluster) Histogram(ctx context.Context, p shard.Position, w shard.Window, query json.RawMessage, interval int64) ([]shard.Bucket, error) {
+	return persist(ctx, c, func(ctx context.Context) ([]shard.Bucket, error) { return c.histogram(ctx, p, w, query, interval) })
 }
 
 func (c *Cluster) histogram(ctx context.Context, p shard.Position, w shard.Window, query json.RawMessage, interval int64) ([]shard.Bucket, error) {
@@ -136,12 +132,8 @@ func (c *Cluster) histogram(ctx context.Context, p shard.Position, w shard.Windo
 // Listed gives those of the keys that a search of all shards finds, as of the
 // last refresh: also documents that lie in another shard than their routing
 // says, which no question by id finds. At most a thousand keys.
-func (c *Cluster) Listed(ctx context.Context, index string, keys []Key) (listed map[Key]bool, err error) {
-	err = c.persist(ctx, func(ctx context.Context) error {
-		listed, err = c.listed(ctx, index, keys)
-		return err
-	})
-	return listed, err
+func (c *Cluster) Listed(ctx context.Context, index string, keys []Key) (map[Key]bool, error) {
+	return persist(ctx, c, func(ctx context.Context) (map[Key]bool, error) { return c.listed(ctx, index, keys) })
 }
 
 func (c *Cluster) listed(ctx context.Context, index string, keys []Key) (map[Key]bool, error) {
@@ -167,7 +159,7 @@ func (c *Cluster) listed(ctx context.Context, index string, keys []Key) (map[Key
 		body:   body(map[string]any{"size": most, "_source": false, "query": map[string]any{"ids": map[string]any{"values": ids}}}),
 		params: params("request_cache", "false"),
 	}
-	if c.identity.Product == OpenSearch {
+	if c.identity.PrimaryPreference() {
 		r.params.Set("preference", "_primary")
 	}
 	if err := c.call(ctx, r, &answer); err != nil {
@@ -216,12 +208,8 @@ func (c *Cluster) CountPrimary(ctx context.Context, p shard.Position, query json
 	return c.count(ctx, p.Shard.Index, c.onPrimary(p), 1, query)
 }
 
-func (c *Cluster) count(ctx context.Context, index, preference string, shards int, query json.RawMessage) (n int64, err error) {
-	err = c.persist(ctx, func(ctx context.Context) error {
-		n, err = c.countOnce(ctx, index, preference, shards, query)
-		return err
-	})
-	return n, err
+func (c *Cluster) count(ctx context.Context, index, preference string, shards int, query json.RawMessage) (int64, error) {
+	return persist(ctx, c, func(ctx context.Context) (int64, error) { return c.countOnce(ctx, index, preference, shards, query) })
 }
 
 func (c *Cluster) countOnce(ctx context.Context, index, preference string, shards int, query json.RawMessage) (int64, error) {
@@ -231,7 +219,7 @@ func (c *Cluster) countOnce(ctx context.Context, index, preference string, shard
 		Shards          shardsHeader `json:"_shards"`
 	}
 	r := request{op: "count the documents", index: index, method: "GET", path: c.documents(index, "_count"), params: params()}
-	if preference == "" && c.identity.Product == OpenSearch {
+	if preference == "" && c.identity.PrimaryPreference() {
 		// Under segment replication a replica counts what it had a while ago.
 		preference = "_primary"
 	}

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strconv"
 
+	"esferry/internal/retry"
 	"esferry/internal/shard"
 )
 
@@ -30,12 +31,8 @@ type shardStats struct {
 // 1.3), sorted by shard number. Terms come from the cluster state and are read
 // first, so that a failover in between shows as a change the next time. A
 // primary that is missing, relocating or not started is an error, not zero.
-func (c *Cluster) Positions(ctx context.Context, index string) (positions []shard.Position, err error) {
-	err = c.persist(ctx, func(ctx context.Context) error {
-		positions, err = c.positions(ctx, index)
-		return err
-	})
-	return positions, err
+func (c *Cluster) Positions(ctx context.Context, index string) ([]shard.Position, error) {
+	return persist(ctx, c, func(ctx context.Context) ([]shard.Position, error) { return c.positions(ctx, index) })
 }
 
 func (c *Cluster) positions(ctx context.Context, index string) ([]shard.Position, error) {
@@ -211,12 +208,8 @@ type Activity struct {
 // Activity counts the writes of an index, for engines that do not number them.
 // Two equal answers mean that nothing was written in between, unless a primary
 // moved or was started anew meanwhile.
-func (c *Cluster) Activity(ctx context.Context, index string) (a Activity, err error) {
-	err = c.persist(ctx, func(ctx context.Context) error {
-		a, err = c.activity(ctx, index)
-		return err
-	})
-	return a, err
+func (c *Cluster) Activity(ctx context.Context, index string) (Activity, error) {
+	return persist(ctx, c, func(ctx context.Context) (Activity, error) { return c.activity(ctx, index) })
 }
 
 func (c *Cluster) activity(ctx context.Context, index string) (Activity, error) {
@@ -296,7 +289,7 @@ func (c *Cluster) Flush(ctx context.Context, index string) error {
 }
 
 func (c *Cluster) broadcast(ctx context.Context, op, index, endpoint string) error {
-	return c.persist(ctx, func(ctx context.Context) error { return c.broadcastOnce(ctx, op, index, endpoint) })
+	return retry.Do(ctx, c.patience, func(ctx context.Context) error { return c.broadcastOnce(ctx, op, index, endpoint) })
 }
 
 func (c *Cluster) broadcastOnce(ctx context.Context, op, index, endpoint string) error {
@@ -317,9 +310,9 @@ func (c *Cluster) broadcastOnce(ctx context.Context, op, index, endpoint string)
 // name: any other copy may not have refreshed (protocol 1.1, S2.1).
 func (c *Cluster) onPrimary(p shard.Position) string {
 	switch {
-	case c.identity.Product == OpenSearch || c.identity.Version.Major == 5:
+	case c.identity.PrimaryPreference() || !c.identity.AtLeast(6, 0) && c.identity.AtLeast(5, 0):
 		return fmt.Sprintf("_shards:%d|_primary", p.Shard.Number)
-	case c.identity.Version.Major < 5:
+	case !c.identity.AtLeast(5, 0):
 		return fmt.Sprintf("_shards:%d;_primary", p.Shard.Number)
 	}
 	return fmt.Sprintf("_shards:%d|_only_nodes:%s", p.Shard.Number, p.Node)

@@ -66,8 +66,8 @@ func wholeSnapshot() *config.Snapshot {
 				Keys: config.Keys{AccessKeyID: config.NewSecret("id"), SecretAccessKey: config.NewSecret("key")},
 			},
 		},
-		OnExisting: config.OnExistingError,
-		Restore:    config.Restore{RefreshInterval: "-1"},
+		OnExisting: config.OnExistingError, OnExistingFallback: config.FallbackRefuse, Partial: config.PartialError,
+		Restore: config.Restore{RefreshInterval: "-1"},
 	}
 }
 

@@ -90,14 +90,14 @@ func (ix *index) fence(ctx context.Context) error {
 	}
 	rec := ix.snapshotRecord()
 	alias := writeAlias(rec.TargetUUID) + "-" + strconv.FormatUint(ix.ferry.lease.Epoch, 10)
-	actions := []json.RawMessage{aliasAction("add", rec.Target, alias)}
+	actions := []json.RawMessage{action("add", rec.Target, alias)}
 	older, err := ix.writeAliases(ctx)
 	if err != nil {
 		return err
 	}
 	for _, old := range older {
 		if old != alias {
-			actions = append(actions, aliasAction("remove", rec.Target, old))
+			actions = append(actions, action("remove", rec.Target, old))
 		}
 	}
 	if err := ix.ferry.target.SwitchAliases(ctx, actions); err != nil {
@@ -117,7 +117,7 @@ func (ix *index) unfence(ctx context.Context) error {
 	}
 	var actions []json.RawMessage
 	for _, name := range names {
-		actions = append(actions, aliasAction("remove", ix.snapshotRecord().Target, name))
+		actions = append(actions, action("remove", ix.snapshotRecord().Target, name))
 	}
 	ix.alias = ""
 	return ix.ferry.target.SwitchAliases(ctx, actions)
@@ -149,7 +149,3 @@ func (ix *index) writeAliases(ctx context.Context) ([]string, error) {
 
 // writeAlias begins the names of the aliases that an index is written through.
 func writeAlias(uuid string) string { return "ESFERRY-" + uuid }
-
-func aliasAction(verb, index, alias string) json.RawMessage {
-	return fmt.Appendf(nil, `{%q:{"index":%q,"alias":%q}}`, verb, index, alias)
-}

@@ -134,9 +134,7 @@ func (b *backfill) begin(ctx context.Context, here cluster.Index, query json.Raw
 	}
 	translated, notes := metadata.Translate(definition, f.source.Identity(), f.target.Identity())
 	f.noteAll(notes)
-	if f.target.Identity().Typed() {
-		b.rec.Typing = Typing{Type: translated.Type, Types: translated.Type == ""}
-	}
+	b.rec.writeAs(translated, f.target.Identity())
 	if b.rec.PutBack, err = metadata.Ours(definition, f.target.Identity()); err != nil {
 		return err
 	}

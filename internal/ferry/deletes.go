@@ -164,8 +164,8 @@ func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}
 			if err != nil {
 				return err
 			}
-			for _, d := range b.Docs {
-				known[cluster.Key{ID: string(d.ID), Routing: string(d.Routing)}] = struct{}{}
+			for i := range b.Docs {
+				known[cluster.KeyOf(&b.Docs[i])] = struct{}{}
 			}
 			b.Release()
 		}
@@ -210,10 +210,10 @@ func (s *sides) find(ctx context.Context, number int, w shard.Window, o stream.O
 			return nil, err
 		}
 		var doubtful []sink.Gone
-		for _, d := range b.Docs {
-			key := cluster.Key{ID: string(d.ID), Routing: string(d.Routing)}
-			if _, there := known[key]; !there {
-				doubtful = append(doubtful, sink.Gone{Key: key, Found: cluster.Found{Found: true, Version: d.Version, SeqNo: d.SeqNo, Term: d.Term}})
+		for i := range b.Docs {
+			d := &b.Docs[i]
+			if _, there := known[cluster.KeyOf(d)]; !there {
+				doubtful = append(doubtful, goneAt(cluster.KeyOf(d), d.Version, d.SeqNo, d.Term))
 			}
 		}
 		b.Release()
@@ -228,6 +228,20 @@ func (s *sides) find(ctx context.Context, number int, w shard.Window, o stream.O
 	return gone, nil
 }
 
+// goneAt says what the target holds of a document that is to be deleted.
+func goneAt(key cluster.Key, version, seqNo, term int64) sink.Gone {
+	return sink.Gone{Key: key, Found: cluster.Found{Found: true, Version: version, SeqNo: seqNo, Term: term}}
+}
+
+// keysOf gives what to ask for.
+func keysOf(gone []sink.Gone) []cluster.Key {
+	keys := make([]cluster.Key, len(gone))
+	for i := range gone {
+		keys[i] = gone[i].Key
+	}
+	return keys
+}
+
 func (s *sides) tooMany(gone int) bool {
 	n := s.removed.Load() + int64(gone)
 	return n > brakeFloor && float64(n) > s.index.ferry.options.MaxDelete*float64(s.there)
@@ -240,11 +254,7 @@ func (s *sides) tooMany(gone int) bool {
 func (s *sides) absent(ctx context.Context, found []sink.Gone) ([]sink.Gone, error) {
 	var out []sink.Gone
 	for part := range slices.Chunk(found, askAtOnce) {
-		keys := make([]cluster.Key, len(part))
-		for i := range keys {
-			keys[i] = part[i].Key
-		}
-		there, err := s.index.source().Versions(ctx, s.rec.Index, keys)
+		there, err := s.index.source().Versions(ctx, s.rec.Index, keysOf(part))
 		if err != nil {
 			return nil, err
 		}
@@ -267,11 +277,7 @@ func (s *sides) unlisted(ctx context.Context, found []sink.Gone) ([]sink.Gone, e
 	if len(found) == 0 {
 		return nil, nil
 	}
-	keys := make([]cluster.Key, len(found))
-	for i := range keys {
-		keys[i] = found[i].Key
-	}
-	listed, err := s.index.source().Listed(ctx, s.rec.Index, keys)
+	listed, err := s.index.source().Listed(ctx, s.rec.Index, keysOf(found))
 	if err != nil {
 		return nil, err
 	}

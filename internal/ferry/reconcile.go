@@ -87,11 +87,11 @@ func (ix *index) reconcile(ctx context.Context, content bool) (found int64, err 
 
 // tell reads every shard of both sides into the spool.
 func (r *reconciliation) tell(ctx context.Context) error {
-	f, rec := r.sides.index.ferry, r.sides.rec
+	f := r.sides.index.ferry
 	busy := semaphore.NewWeighted(int64(max(1, f.options.Stream.Readers)))
 	g, _ := group.New(ctx)
 	read := func(side reconcile.Side, on *cluster.Cluster, positions []shard.Position) { //nolint:contextcheck // the group hands the context on
-		reader := stream.NewReader(on, f.budget, f.pages(stream.Options{IDsOnly: !r.content, Types: rec.Types}))
+		reader := stream.NewReader(on, f.budget, r.sides.index.pages(stream.Options{IDsOnly: !r.content}))
 		for _, p := range positions {
 			g.Go("ids of "+p.Shard.String(), func(ctx context.Context) error {
 				if err := busy.Acquire(ctx, 1); err != nil {
@@ -128,8 +128,7 @@ func (r *reconciliation) tellShard(ctx context.Context, side reconcile.Side, rea
 func (r *reconciliation) tellBatch(side reconcile.Side, b *batch.Batch, scratch *bytes.Buffer) error {
 	for _, d := range b.Docs {
 		e := reconcile.Entry{
-			Key:     cluster.Key{ID: string(d.ID), Routing: string(d.Routing), Type: string(d.Type)},
-			Version: d.Version, SeqNo: d.SeqNo, Term: d.Term,
+			Key: cluster.KeyOf(&d), Version: d.Version, SeqNo: d.SeqNo, Term: d.Term,
 		}
 		var err error
 		if r.content {
@@ -176,7 +175,7 @@ func (r *reconciliation) act(ctx context.Context) error {
 		return r.sort(ctx, work)
 	})
 	rec := r.sides.rec
-	fetcher := stream.NewFetcher(r.sides.index.source(), rec.Index, f.budget, f.pages(stream.Options{Types: rec.Types}))
+	fetcher := stream.NewFetcher(r.sides.index.source(), rec.Index, f.budget, r.sides.index.pages(stream.Options{}))
 	writer := r.sides.index.writer()
 	for range max(1, f.options.Stream.Writers) {
 		g.Go("writer of "+rec.Index, func(ctx context.Context) error {
@@ -213,7 +212,7 @@ func (r *reconciliation) sort(ctx context.Context, work chan<- piece) error {
 	plain, rewrite, gone := piece{versioning: batch.External}, piece{versioning: batch.ExternalGTE}, piece{}
 	add := func(p *piece, d reconcile.Difference) error {
 		if d.Kind == reconcile.Extra {
-			p.gone = append(p.gone, sink.Gone{Key: d.Target.Key, Found: cluster.Found{Found: true, Version: d.Target.Version, SeqNo: d.Target.SeqNo, Term: d.Target.Term}})
+			p.gone = append(p.gone, goneAt(d.Target.Key, d.Target.Version, d.Target.SeqNo, d.Target.Term))
 		} else {
 			p.fetch = append(p.fetch, d.Source.Key)
 		}

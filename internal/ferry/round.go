@@ -299,18 +299,17 @@ func (ix *index) checkTarget(ctx context.Context) error {
 // pipe gives the pipe of this index.
 func (ix *index) pipe(o stream.Options) *pipe {
 	f, rec := ix.ferry, ix.snapshotRecord()
-	o = f.pages(o)
-	o.Types = rec.Types
 	return &pipe{
 		index: rec.Index, readers: f.options.Stream.Readers, writers: f.options.Stream.Writers, observer: f.options.Observer,
-		reader: stream.NewReader(ix.source(), f.budget, o),
+		reader: stream.NewReader(ix.source(), f.budget, ix.pages(o)),
 		writer: ix.writer(),
 	}
 }
 
-// pages completes options with what the operator set.
-func (f *Ferry) pages(o stream.Options) stream.Options {
-	o.PageBytes, o.PageDocs = f.options.Stream.PageBytes, f.options.Stream.PageDocs
+// pages completes options with what the operator set, and with the index's types.
+func (ix *index) pages(o stream.Options) stream.Options {
+	set := ix.ferry.options.Stream
+	o.PageBytes, o.PageDocs, o.Types = set.PageBytes, set.PageDocs, ix.snapshotRecord().Types
 	return o
 }
 
@@ -322,7 +321,7 @@ func (ix *index) writer() *sink.Writer {
 func (ix *index) writing() sink.Options {
 	f, rec := ix.ferry, ix.snapshotRecord()
 	return sink.Options{
-		Contents:    stream.NewFetcher(f.target, rec.Target, f.contents, f.pages(stream.Options{Types: rec.Types})),
+		Contents:    stream.NewFetcher(f.target, rec.Target, f.contents, ix.pages(stream.Options{})),
 		SourceIndex: rec.Index, Index: rec.Target, Alias: ix.writesThrough(), Type: rec.Type, MaxBytes: int(f.options.Stream.BulkBytes), Reject: f.options.Reject,
 	}
 }

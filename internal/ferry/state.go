@@ -12,6 +12,7 @@ import (
 	"esferry/internal/cluster"
 	"esferry/internal/shard"
 	"esferry/sink"
+	"esferry/snapshotpath"
 )
 
 // Path is how an index's baseline travels.
@@ -26,7 +27,7 @@ const (
 // Delta is how what changed on an index is found.
 type Delta string
 
-// The two ways.
+// The ways.
 const (
 	// ByWindows reads ranges of sequence numbers; its cost follows the change
 	// (protocol 1 and 2).
@@ -106,6 +107,13 @@ type Typing struct {
 	SourceType string `json:"source_type,omitempty"`
 }
 
+// writeAs takes the types from a definition that was translated for the target.
+func (t *Typing) writeAs(translated cluster.Definition, target cluster.Identity) {
+	if target.Typed() {
+		t.Type, t.Types = translated.Type, translated.Type == ""
+	}
+}
+
 // Whole is how far an index is carried that has no watermarks.
 type Whole struct {
 	// Poured tells the shards whose documents were carried once.
@@ -130,8 +138,10 @@ type IndexRecord struct {
 	Whole
 	// PutBack holds the settings to put back at the end, with the source's values.
 	PutBack map[string]any `json:"put_back"`
-	Written sink.Result    `json:"written"`
-	Deleted int64          `json:"deleted"`
+	// Over is the index of the target that a restored one took the place of.
+	snapshotpath.Over
+	Written sink.Result `json:"written"`
+	Deleted int64       `json:"deleted"`
 	// Lag is the count of operations outstanding after the last round.
 	Lag    int64   `json:"lag"`
 	Counts *Counts `json:"counts,omitempty"`
@@ -185,7 +195,7 @@ type index struct {
 	// fencing guards alias, which this process writes through, once it has one.
 	fencing sync.Mutex
 	alias   string
-	// strict: the settled mark follows commits (S2.3.4).
+	// strict: what the translog holds counts only once a commit has it (S2.3.4).
 	strict bool
 	// docs of the index when it was planned, for progress.
 	docs int64

@@ -32,13 +32,17 @@ type Spec struct {
 	// Settings are further lines of the configuration; values are YAML. They
 	// win over the lab's own.
 	Settings map[string]string
-	// Secure turns on passwords (ES68, ES717, ES819): see Cluster.Username.
+	// Secure turns on passwords (ES68, ES717, ES819, ES90): see Cluster.Username.
 	Secure bool
 	// TLS, with Secure, turns on HTTPS with a certificate of the lab's own: see
 	// Cluster.CAFile.
 	TLS bool
 	// JVM are further options of Java.
 	JVM []string
+	// S3 is where repositories of the type s3 lie, for ES24 and OS38: the engine
+	// gets its plugin for them, with the gateway's address and keys. The client
+	// is the one named default, so that a repository needs no more than a bucket.
+	S3 *Gateway
 }
 
 // Cluster is an engine that runs. Safe for concurrent use.
@@ -107,7 +111,11 @@ func (l *Lab) prepare(ctx context.Context, s Spec) (*Cluster, error) {
 	if c.java, err = l.javaFor(ctx, s.Engine, c.recipe); err != nil {
 		return nil, err
 	}
-	if c.home, err = l.engineHome(ctx, s.Engine, c.recipe); err != nil {
+	home := l.engineHome
+	if s.S3 != nil {
+		home = l.s3Home
+	}
+	if c.home, err = home(ctx, s.Engine, c.recipe); err != nil {
 		return nil, err
 	}
 	c.dir = filepath.Join(l.dir, l.unique(s.Name))
@@ -122,7 +130,7 @@ func (l *Lab) prepare(ctx context.Context, s Spec) (*Cluster, error) {
 	if err := c.choosePorts(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.write(); err != nil {
+	if err := c.write(ctx); err != nil {
 		return nil, fmt.Errorf("write its configuration: %w", err)
 	}
 	return c, nil
@@ -131,10 +139,11 @@ func (l *Lab) prepare(ctx context.Context, s Spec) (*Cluster, error) {
 // engineHome gives the folder of an engine in the cache.
 func (l *Lab) engineHome(ctx context.Context, e Engine, r recipe) (string, error) {
 	dir, err := l.cached(ctx, string(e), func(ctx context.Context, dir string) error {
+		home := filepath.Join(dir, "home")
 		if r.start == byRunner {
-			return l.fetchJars(ctx, r.coordinates, dir)
+			return l.fetchJars(ctx, r.coordinates, dir, filepath.Join(home, "lib"))
 		}
-		return l.fetchZip(ctx, r.coordinates, dir)
+		return l.fetchZip(ctx, r.coordinates, dir, home)
 	})
 	return filepath.Join(dir, "home"), err
 }

@@ -7,7 +7,8 @@
 // comes up:
 //
 //  1. its version is fetched by Maven into the cache, once, under a file lock
-//     that other processes respect; a marker written last says "complete";
+//     that other processes respect; a marker written last says "complete"; where
+//     repositories on S3 are wanted, with its plugin for them;
 //  2. an installed Java of the right version is chosen;
 //  3. its configuration is written into a folder of its own with free ports;
 //  4. it is started in a process group of its own, which the system kills when

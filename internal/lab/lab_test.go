@@ -130,6 +130,14 @@ func TestUnzip(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(out, "plugins")); err != nil || !info.IsDir() {
 		t.Errorf("got %v, %v, want an empty folder", info, err)
 	}
+	if err := lab.Unzip(archive("flat", "lib/one.jar"), out); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"flat", "lib/one.jar"} {
+		if _, err := os.Stat(filepath.Join(out, name)); err != nil {
+			t.Errorf("an archive without a top folder: %v", err)
+		}
+	}
 	if err := lab.Unzip(archive("top/../../evil"), out); err == nil {
 		t.Error("a name that leads out was unpacked")
 	}
@@ -236,5 +244,8 @@ func TestYML(t *testing.T) {
 	f(lab.ES717, 1, lab.Spec{RepoDirs: []string{"/a b", `/c"d`}}, "discovery.type: single-node", `path.repo: ["/a b", "/c\"d"]`)
 	f(lab.OS38, 2, lab.Spec{}, `cluster.initial_master_nodes: ["node-1"]`, `discovery.seed_hosts: ["127.0.0.1:9300", "127.0.0.1:9301"]`, "http.port: 9200")
 	f(lab.OS219, 2, lab.Spec{}, "transport.port: 9300-9301")
+	s3 := lab.Spec{S3: &lab.Gateway{URL: "http://127.0.0.1:1", Region: "r", AccessKey: "key", SecretKey: "secret"}}
+	f(lab.ES24, 1, s3, `cloud.aws.s3.endpoint: "127.0.0.1:1"`, `cloud.aws.secret_key: "secret"`)
+	f(lab.OS38, 1, s3, `s3.client.default.endpoint: "http://127.0.0.1:1"`, "s3.client.default.region: r")
 	f(lab.ES819, 1, lab.Spec{Settings: map[string]string{"network.host": "127.0.0.2", "x.y": "true"}}, "network.host: 127.0.0.2", "x.y: true")
 }

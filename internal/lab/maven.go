@@ -12,8 +12,8 @@ import (
 // The plugin is pinned so that every machine does the same.
 const mavenPlugin = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:"
 
-// fetchZip unpacks the zip with the given coordinates into dir/home.
-func (l *Lab) fetchZip(ctx context.Context, coordinates, dir string) error {
+// fetchZip unpacks the zip with the given coordinates into home, by way of dir.
+func (l *Lab) fetchZip(ctx context.Context, coordinates, dir, home string) error {
 	fetched := filepath.Join(dir, "fetched")
 	if err := l.maven(ctx, dir, mavenPlugin+"copy", "-Dartifact="+coordinates, "-DoutputDirectory="+fetched); err != nil {
 		return err
@@ -22,7 +22,6 @@ func (l *Lab) fetchZip(ctx context.Context, coordinates, dir string) error {
 	if err != nil || len(archives) != 1 {
 		return fmt.Errorf("maven left %d archives in %s, want one (%w)", len(archives), fetched, err)
 	}
-	home := filepath.Join(dir, "home")
 	if err := makeDir(home); err != nil {
 		return err
 	}
@@ -32,8 +31,9 @@ func (l *Lab) fetchZip(ctx context.Context, coordinates, dir string) error {
 	return os.RemoveAll(fetched)
 }
 
-// fetchJars puts a library and all it needs into dir/home/lib.
-func (l *Lab) fetchJars(ctx context.Context, coordinates, dir string) error {
+// fetchJars puts a library and all it needs into lib, by way of a project in
+// dir.
+func (l *Lab) fetchJars(ctx context.Context, coordinates, dir, lib string) error {
 	part := strings.Split(coordinates, ":")
 	if len(part) != 3 {
 		return fmt.Errorf("coordinates %q: want group:artifact:version", coordinates)
@@ -49,11 +49,10 @@ func (l *Lab) fetchJars(ctx context.Context, coordinates, dir string) error {
 	if err := writeFile(filepath.Join(dir, "pom.xml"), pom); err != nil {
 		return err
 	}
-	lib := filepath.Join(dir, "home", "lib")
 	if err := l.maven(ctx, dir, mavenPlugin+"copy-dependencies", "-DoutputDirectory="+lib); err != nil {
 		return err
 	}
-	return openTree(filepath.Join(dir, "home"))
+	return openTree(lib)
 }
 
 // maven runs mvn in dir with the user's own settings.

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -33,7 +34,7 @@ appender:
 func (c *Cluster) confDir(n node) string { return filepath.Join(n.dir, "conf") }
 
 // write makes the folder of every node and gives it to the engine's user.
-func (c *Cluster) write() error {
+func (c *Cluster) write(ctx context.Context) error {
 	access, err := c.makeAccess()
 	if err != nil {
 		return err
@@ -57,6 +58,9 @@ func (c *Cluster) write() error {
 			}
 		}
 		if err := c.writeJVMOptions(conf); err != nil {
+			return err
+		}
+		if err := c.writeKeystore(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -111,6 +115,7 @@ func (c *Cluster) yml(n node) string {
 	maps.Copy(s, c.discovery(n))
 	maps.Copy(s, c.modules())
 	maps.Copy(s, c.security(n))
+	maps.Copy(s, c.s3())
 	maps.Copy(s, c.spec.Settings)
 	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(s)) {

@@ -144,6 +144,8 @@ type Plan struct {
 	Archived Aside
 	class    string
 
+	// shallow is the first file of a snapshot without segments.
+	shallow string
 	// roots are the source's, theirs the target's highest generation.
 	roots  []Object
 	theirs Object
@@ -208,6 +210,9 @@ func (p *Plan) note(target Object) {
 func (p *Plan) both(pair Pair) {
 	stage := stageOf(pair.Source.Key)
 	p.Source.add(pair.Source)
+	if p.shallow == "" && strings.Contains(pair.Source.Key, "/shallow-snap-") {
+		p.shallow = pair.Source.Key
+	}
 	if stage >= Generations {
 		p.roots = append(p.roots, pair.Source)
 	}

@@ -141,7 +141,7 @@ func reason(err error) string {
 // under the copy: the listing is no longer true.
 func gone(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && (e.Code == "NoSuchKey" || e.Status == http.StatusPreconditionFailed || errors.Is(err, errChanged))
+	return ok && (e.Code == "NoSuchKey" || e.Code == "NotFound" || e.Status == http.StatusPreconditionFailed || errors.Is(err, errChanged))
 }
 
 // refused reports whether a service does not copy by itself, or may not read
