@@ -153,7 +153,7 @@ func (c *Cluster) command(n node, path string, args []string) command {
 
 func (c *Cluster) javaPath() string { return filepath.Join(c.java.home, "bin", "java") }
 
-// Optimized, in Spec.JVM, lets Java compile for an engine that runs long, as an
+// Optimized is for Spec.JVM: it lets Java compile for an engine that runs long, as an
 // operator's does: where it has much to do, or times are compared.
 const Optimized = "-XX:TieredStopAtLevel=4"
 
