@@ -153,8 +153,8 @@ func (c *Cluster) command(n node, path string, args []string) command {
 
 func (c *Cluster) javaPath() string { return filepath.Join(c.java.home, "bin", "java") }
 
-// Optimized is for Spec.JVM: it lets Java compile for an engine that runs long, as an
-// operator's does: where it has much to do, or times are compared.
+// Optimized is for Spec.JVM: Java compiles as it does for an engine that runs
+// long, where a test gives it much to do or compares times.
 const Optimized = "-XX:TieredStopAtLevel=4"
 
 // jvm gives the options that every engine takes: nothing is written outside of
