@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,6 +18,13 @@ type engine struct {
 	states  []string
 	created int
 	create  error
+	// by is the ferry that the snapshot says it was taken by.
+	by      string
+	deleted int
+}
+
+func (e *engine) Identity() cluster.Identity {
+	return cluster.Identity{Product: cluster.Elasticsearch, Version: cluster.Version{Major: 7, Minor: 10}}
 }
 
 func (e *engine) Snapshot(context.Context, string, string) (cluster.Snapshot, bool, error) {
@@ -24,23 +32,46 @@ func (e *engine) Snapshot(context.Context, string, string) (cluster.Snapshot, bo
 	if len(e.states) > 1 {
 		e.states = e.states[1:]
 	}
-	return cluster.Snapshot{Name: "s", State: state, Reason: "disk full"}, state != "", nil
+	return cluster.Snapshot{
+		Name: "s", State: state, Reason: "disk full", Indices: []string{"b", "a"}, Metadata: map[string]any{"esferry": e.by},
+	}, state != "", nil
 }
 
 func (e *engine) SnapshotProgress(context.Context, string, string) (snapshotpath.Progress, error) {
 	return snapshotpath.Progress{Done: 1, Total: 2}, nil
 }
 
-func (e *engine) CreateSnapshot(context.Context, string, string, []string) error {
+func (e *engine) CreateSnapshot(context.Context, string, string, cluster.SnapshotRequest) error {
 	e.created++
 	return e.create
 }
 
+func (e *engine) RunningSnapshots(context.Context) ([]string, error) {
+	return []string{"nightly/one"}, nil
+}
+
+func (e *engine) Busy(context.Context, string) (string, error) { return "", nil }
+
+func (e *engine) DeleteSnapshot(context.Context, string, string) error {
+	e.deleted++
+	return e.create
+}
+
+func busy() error {
+	return &cluster.Error{Status: 503, Type: "concurrent_snapshot_execution_exception"}
+}
+
+// gone is an answer that was lost.
+func gone() error { return &cluster.Error{Op: "create", Err: io.ErrUnexpectedEOF} }
+
 func TestTake(t *testing.T) {
 	f := func(name string, e *engine, created int, wrong string) {
 		t.Helper()
+		e.by = "f"
 		synctest.Test(t, func(t *testing.T) {
-			_, err := snapshotpath.Take(t.Context(), e, snapshotpath.TakeOptions{Snapshot: "s", Observe: func(snapshotpath.Progress) {}})
+			_, err := snapshotpath.Take(t.Context(), e, snapshotpath.TakeOptions{
+				Snapshot: "s", Ferry: "f", Indices: []string{"a", "b"}, Observe: func(snapshotpath.Progress) {},
+			})
 			if wrong == "" && err != nil || wrong != "" && (err == nil || !strings.Contains(err.Error(), wrong)) {
 				t.Errorf("%s: got %v, want %q", name, err, wrong)
 			}
@@ -49,52 +80,75 @@ func TestTake(t *testing.T) {
 			}
 		})
 	}
-	lost := &cluster.Error{Op: "create", Err: io.ErrUnexpectedEOF}
 	f("new", &engine{states: []string{"", "IN_PROGRESS", "IN_PROGRESS", "SUCCESS"}}, 1, "")
 	f("from an earlier run", &engine{states: []string{"IN_PROGRESS", "SUCCESS"}}, 0, "")
 	f("done before", &engine{states: []string{"SUCCESS"}}, 0, "")
-	f("answer lost, done all the same", &engine{states: []string{"", "IN_PROGRESS", "SUCCESS"}, create: lost}, 1, "")
-	f("another one in the way", &engine{states: []string{"", "", "SUCCESS"}, create: &cluster.Error{Status: 503, Type: "concurrent_snapshot_execution_exception"}}, 2, "")
+	f("answer lost, done all the same", &engine{states: []string{"", "IN_PROGRESS", "SUCCESS"}, create: gone()}, 1, "")
+	f("a gateway's time-out", &engine{states: []string{"", "SUCCESS"}, create: &cluster.Error{Status: 504}}, 1, "")
+	f("another one in the way", &engine{states: []string{"", "", "SUCCESS"}, create: busy()}, 2, "")
 	f("partial", &engine{states: []string{"PARTIAL"}}, 0, "PARTIAL: disk full")
 	f("failed", &engine{states: []string{"IN_PROGRESS", "FAILED"}}, 0, "FAILED")
 	f("refused", &engine{states: []string{""}, create: &cluster.Error{Op: "create", Status: 403, Reason: "no privilege"}}, 1, "no privilege")
-	_, err := snapshotpath.Take(t.Context(), &engine{states: []string{"PARTIAL"}}, snapshotpath.TakeOptions{})
+	f("not seen for a moment", &engine{states: []string{"", "IN_PROGRESS", "", "", "SUCCESS"}}, 1, "")
+	f("deleted by somebody", &engine{states: []string{"", "IN_PROGRESS", ""}}, 1, "ABORTED")
+	_, err := snapshotpath.Take(t.Context(), &engine{states: []string{"PARTIAL"}, by: "f"}, snapshotpath.TakeOptions{Ferry: "f", Indices: []string{"a", "b"}})
 	if !snapshotpath.IsFailed(err) || snapshotpath.IsFailed(errors.New("other")) {
-		t.Errorf("IsFailed does not know %v", err)
+		t.Errorf("got %v, want only it to be failed", err)
 	}
 }
 
-// registry keeps one repository.
-type registry struct {
-	there  cluster.Repository
-	found  bool
-	writes int
-}
-
-func (r *registry) Repository(context.Context, string) (cluster.Repository, bool, error) {
-	return r.there, r.found, nil
-}
-
-func (r *registry) PutRepository(context.Context, string, string, map[string]any) error {
-	r.writes++
-	return nil
-}
-
-func TestRegister(t *testing.T) {
-	f := func(name string, g *registry, r snapshotpath.Repository, writes int, wrong string) {
+func TestTakeIsOursOnly(t *testing.T) {
+	f := func(by string, indices []string, wrong string) {
 		t.Helper()
-		err := snapshotpath.Register(t.Context(), g, r)
-		if wrong == "" && err != nil || wrong != "" && (err == nil || !strings.Contains(err.Error(), wrong)) || g.writes != writes {
-			t.Errorf("%s: got %v and %d writes, want %q and %d", name, err, g.writes, wrong, writes)
-		}
-		if err != nil && strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%s: a secret is in %v", name, err)
+		_, err := snapshotpath.Take(t.Context(), &engine{states: []string{"SUCCESS"}, by: by}, snapshotpath.TakeOptions{Snapshot: "s", Ferry: "f", Indices: indices})
+		if foreign, ok := errors.AsType[*snapshotpath.ForeignSnapshotError](err); ok != (wrong != "") || ok && !strings.Contains(foreign.Error(), wrong) {
+			t.Errorf("taken by %s of %v: got %v, want %q", by, indices, err, wrong)
 		}
 	}
-	mine := snapshotpath.Repository{Name: "ferry", Type: "fs", Settings: map[string]any{"location": "/a", "secret": "hunter2"}}
-	f("new", &registry{}, mine, 1, "")
-	f("the same", &registry{found: true, there: cluster.Repository{Type: "fs", Settings: map[string]string{"location": "/a"}}}, mine, 0, "")
-	f("another place", &registry{found: true, there: cluster.Repository{Type: "fs", Settings: map[string]string{"location": "/b"}}}, mine, 0, "another location")
-	f("another type", &registry{found: true, there: cluster.Repository{Type: "s3"}}, mine, 0, "another type")
-	f("managed", &registry{}, snapshotpath.Repository{Name: "cs-automated", Type: "s3"}, 0, "managed service")
+	f("f", []string{"a", "b"}, "")
+	// A run that was killed while indices arrived asks for those that are left.
+	f("f", []string{"a"}, "")
+	f("f", []string{"a", "c"}, "does not hold index c")
+	f("g", []string{"a", "b"}, "not taken by ferry f")
+	f("", []string{"a", "b"}, "not taken by ferry f")
+}
+
+func TestTakePartialAndUnwaited(t *testing.T) {
+	o := snapshotpath.TakeOptions{Snapshot: "s", Ferry: "f", Indices: []string{"a", "b"}, Partial: true, NoWait: true}
+	s, err := snapshotpath.Take(t.Context(), &engine{states: []string{"PARTIAL"}, by: "f"}, o)
+	if err != nil || s.State != cluster.SnapshotPartial {
+		t.Errorf("accepted: got %v, %v", s.State, err)
+	}
+	if s, err = snapshotpath.Take(t.Context(), &engine{states: []string{"IN_PROGRESS"}, by: "f"}, o); err != nil || s.State != cluster.SnapshotInProgress {
+		t.Errorf("not waited for: got %v, %v", s.State, err)
+	}
+}
+
+func TestTakeSaysWhichOneIsInTheWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		_, err := snapshotpath.Take(t.Context(), &engine{states: []string{"", "", "", "SUCCESS"}, create: busy(), by: "f"}, snapshotpath.TakeOptions{
+			Snapshot: "s", Ferry: "f", Indices: []string{"a", "b"}, Waiting: func(others string) { told = append(told, others) },
+		})
+		if err != nil || !slices.Equal(told, []string{"nightly/one"}) {
+			t.Errorf("got %v, %v, want to be told once", told, err)
+		}
+	})
+}
+
+func TestDelete(t *testing.T) {
+	f := func(e *engine, deleted int, wrong string) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			err := snapshotpath.Delete(t.Context(), e, "r", "s")
+			if wrong == "" && err != nil || wrong != "" && (err == nil || !strings.Contains(err.Error(), wrong)) || e.deleted != deleted {
+				t.Errorf("got %d requests and %v, want %d and %q", e.deleted, err, deleted, wrong)
+			}
+		})
+	}
+	f(&engine{states: []string{""}}, 0, "")
+	f(&engine{states: []string{"SUCCESS", ""}}, 1, "")
+	f(&engine{states: []string{"SUCCESS", "SUCCESS", ""}, create: gone()}, 2, "")
+	f(&engine{states: []string{"SUCCESS", "SUCCESS", ""}, create: busy()}, 2, "")
+	f(&engine{states: []string{"SUCCESS"}, create: &cluster.Error{Op: "delete", Status: 403, Reason: "no privilege"}}, 1, "no privilege")
 }

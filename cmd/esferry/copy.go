@@ -15,11 +15,12 @@ import (
 )
 
 // copyRepository copies from bucket to bucket, with the source's engine watched.
-func (iv *invocation) copyRepository(ctx context.Context, c *config.Config) error {
+func (iv *invocation) copyRepository(ctx context.Context, c *config.Config, snapshots []string) error {
 	copier, err := openCopier(ctx, *c.Snapshot.Copy)
 	if err != nil {
 		return err
 	}
+	copier.Snapshots = snapshots
 	source, err := reach(ctx, "source", c.Source)
 	if err != nil {
 		return err
@@ -32,6 +33,9 @@ func (iv *invocation) copyRepository(ctx context.Context, c *config.Config) erro
 	r, err := copier.Copy(ctx)
 	if err != nil {
 		return err
+	}
+	if r.Unread != "" {
+		tell.note(unread(r))
 	}
 	if iv.json {
 		return iv.print(struct {
@@ -47,11 +51,12 @@ func (iv *invocation) copyRepository(ctx context.Context, c *config.Config) erro
 	return iv.showAsides(r.Foreign, r.LeftOver, r.Kept)
 }
 
-func (iv *invocation) planCopy(ctx context.Context, c *config.Config) error {
+func (iv *invocation) planCopy(ctx context.Context, c *config.Config, snapshots []string) error {
 	copier, err := openCopier(ctx, *c.Snapshot.Copy)
 	if err != nil {
 		return err
 	}
+	copier.Snapshots = snapshots
 	p, err := copier.Plan(ctx)
 	if err != nil {
 		return err
@@ -90,6 +95,44 @@ func (iv *invocation) compareContents(ctx context.Context, c *config.Config) err
 		return err
 	}
 	return fmt.Errorf("%w: %d of %d objects, the first is %s", ferry.ErrDifference, len(found.Differences), found.Source.Objects, found.Differences[0].Key)
+}
+
+// completeTarget looks whether the target's snapshots are there, whole.
+func (iv *invocation) completeTarget(ctx context.Context, c *config.Config) error {
+	target, err := openBucket(ctx, c.Snapshot.Copy.To)
+	if err != nil {
+		return err
+	}
+	found, err := target.Complete(ctx)
+	if err != nil {
+		return err
+	}
+	if iv.json {
+		err = iv.print(struct {
+			Type string `json:"type"`
+			bucket.Completeness
+		}{"summary", found})
+	} else {
+		err = iv.showCompleteness(found)
+	}
+	if err != nil || len(found.Differences) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %d of %d objects, the first is %s", ferry.ErrDifference, len(found.Differences), found.Named.Objects, found.Differences[0].Key)
+}
+
+func (iv *invocation) showCompleteness(found bucket.Completeness) error {
+	for _, d := range found.Differences {
+		if err := iv.write("missing: %s: %s\n", plain(d.Key), d.Reason); err != nil {
+			return err
+		}
+	}
+	if len(found.LeftOut) > 0 {
+		if err := iv.write("note: not looked at, for they did not end with success: %s\n", plain(strings.Join(found.LeftOut, ", "))); err != nil {
+			return err
+		}
+	}
+	return iv.write("%d snapshots need %s, there are %s\n", len(found.Snapshots), total(found.Named), total(found.There))
 }
 
 func (iv *invocation) showComparison(found bucket.Comparison) error {
@@ -137,26 +180,35 @@ func (t teller) progress(done, total, bytes int64) {
 	t.observer.Observe(report.Event{Time: time.Now().UTC(), Kind: report.Progress, Phase: t.phase, Done: done, Total: total, Bytes: bytes})
 }
 
-func (t teller) waits(what string) {
-	t.observer.Observe(report.Event{Time: time.Now().UTC(), Kind: report.Noted, Phase: t.phase, Message: "waits for " + what + " to end"})
+func (t teller) waits(what string) { t.note("waits for " + what + " to end") }
+
+func (t teller) note(message string) {
+	t.observer.Observe(report.Event{Time: time.Now().UTC(), Kind: report.Noted, Phase: t.phase, Message: message})
 }
+
+// unread says that more was copied than was asked for.
+func unread(r bucket.Report) string { return "the whole repository was copied: " + r.Unread }
 
 // quiet waits for the source's engine.
 func quiet(source *cluster.Cluster, repository string, note func(what string)) func(ctx context.Context) error {
 	return func(ctx context.Context) error { return snapshotpath.AwaitQuiet(ctx, source, repository, note) }
 }
 
-// copier gives what carries the repository from bucket to bucket.
-func copier(ctx context.Context, c *config.Snapshot, source *cluster.Cluster, observer report.Observer) (func(ctx context.Context, observe func(done, total, bytes int64)) error, error) {
+// copier gives what carries a snapshot from bucket to bucket.
+func copier(ctx context.Context, c *config.Snapshot, source *cluster.Cluster, observer report.Observer) (func(ctx context.Context, snapshot string, observe func(done, total, bytes int64)) error, error) {
 	copier, err := openCopier(ctx, *c.Copy)
 	if err != nil {
 		return nil, err
 	}
-	copier.Quiet = quiet(source, c.Repository, teller{observer, "copy"}.waits)
-	return func(ctx context.Context, observe func(done, total, bytes int64)) error {
+	tell := teller{observer, "copy"}
+	copier.Quiet = quiet(source, c.Repository, tell.waits)
+	return func(ctx context.Context, snapshot string, observe func(done, total, bytes int64)) error {
 		each := *copier
-		each.Observe = observe
-		_, err := each.Copy(ctx)
+		each.Observe, each.Snapshots = observe, []string{snapshot}
+		r, err := each.Copy(ctx)
+		if err == nil && r.Unread != "" {
+			tell.note(unread(r))
+		}
 		return err
 	}, nil
 }

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -13,10 +13,11 @@ import (
 
 	"esferry/internal/cluster"
 	"esferry/internal/config"
+	"esferry/internal/report"
 )
 
 // authorization gives what adds a cluster's credentials to a request.
-func authorization(ctx context.Context, a config.Auth) (func(*http.Request) error, error) {
+func authorization(ctx context.Context, a config.Auth) (cluster.Authorization, error) {
 	switch {
 	case a.Basic != nil:
 		return cluster.Basic(a.Basic.Username, a.Basic.Password.Reveal()), nil
@@ -35,6 +36,21 @@ func authorization(ctx context.Context, a config.Auth) (func(*http.Request) erro
 	}
 }
 
+// noteClocks says where requests are signed with another time than this
+// machine's, which should be set right.
+func noteClocks(observer report.Observer, source, target *cluster.Cluster) {
+	for _, side := range []struct {
+		name    string
+		cluster *cluster.Cluster
+	}{{"source", source}, {"target", target}} {
+		if behind := side.cluster.ClockBehind(); behind != 0 {
+			observer.Observe(report.Event{Time: time.Now(), Kind: report.Noted, Message: fmt.Sprintf(
+				"this machine's clock is %s at %s (the %s); requests are signed with the corrected time, but set the clock and keep it set (NTP)",
+				cluster.Skew(behind), side.cluster.Address(), side.name)})
+		}
+	}
+}
+
 // awsCredentials gives static keys, or those of the default chain, and with
 // either assumes a role where one is named. They renew themselves.
 func awsCredentials(ctx context.Context, region, role string, k config.Keys) (aws.CredentialsProvider, error) {
@@ -50,5 +66,7 @@ func awsCredentials(ctx context.Context, region, role string, k config.Keys) (aw
 	if role == "" {
 		return loaded.Credentials, nil
 	}
-	return aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(loaded), role)), nil
+	// The session's name is what the account's audit log shows.
+	named := func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "esferry" }
+	return aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(loaded), role, named)), nil
 }

@@ -11,6 +11,7 @@ import (
 	"esferry/internal/config"
 	"esferry/internal/ferry"
 	"esferry/internal/group"
+	"esferry/snapshotpath"
 )
 
 // The exit codes; scripts rely on them.
@@ -48,6 +49,7 @@ func codeOf(ctx context.Context, err error) int {
 	var (
 		usage    *usageError
 		settings *config.Error
+		setting  *snapshotpath.SettingError
 		held     *checkpoint.HeldError
 		obstacle *ferry.ObstacleError
 	)
@@ -56,7 +58,7 @@ func codeOf(ctx context.Context, err error) int {
 		return exitDone
 	case ctx.Err() != nil:
 		return exitInterrupted
-	case errors.As(err, &usage), errors.As(err, &settings), errors.As(err, &obstacle) && obstacle.Usage():
+	case errors.As(err, &usage), errors.As(err, &settings), errors.As(err, &setting), errors.As(err, &obstacle) && obstacle.Usage():
 		return exitUsage
 	case errors.As(err, &held):
 		return exitHeld

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,8 +48,8 @@ func (iv *invocation) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Carry everything: plan, baseline, rounds, and with --cutover to the end",
-		Long: `run plans, carries the baseline of every index by its path, catches up while
-writers go on, and carries templates and deletes. With --cutover it then holds
+		Long: `run plans, carries policies, pipelines and templates, then the baseline of every
+index by its path, and catches up while writers go on. With --cutover it then holds
 the writers back, carries what is left, verifies, and switches the aliases.
 Killed at any point, the same command goes on.`,
 		Example: "  esferry run -c ferry.yaml\n  esferry run -c ferry.yaml --cutover",
@@ -76,11 +77,18 @@ Killed at any point, the same command goes on.`,
 
 // travel is the whole journey.
 func (iv *invocation) travel(ctx context.Context, f *ferry.Ferry, p ferry.Plan, cutover bool) error {
-	if err := f.Carry(ctx, p); err != nil {
+	if err := obstacles(p); err != nil {
 		return err
 	}
-	if err := f.Metadata(ctx); err != nil {
-		return err
+	carry := func(ctx context.Context) error { return f.Carry(ctx, p) }
+	steps := []func(ctx context.Context) error{carry, f.Metadata}
+	if f.MetadataFirst() {
+		slices.Reverse(steps)
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
 	if !cutover {
 		return f.Sync(ctx)

@@ -48,7 +48,7 @@ Every command resumes by default where it stopped: kill it, and run it again.`,
 	root.AddCommand(
 		iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
 		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(), iv.deadletterCommand(),
-		iv.repoCommand(),
+		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)
@@ -94,10 +94,16 @@ func fromEnvironment(root *cobra.Command) error {
 		}
 	}
 	root.PersistentFlags().VisitAll(visit)
-	for _, cmd := range root.Commands() {
-		cmd.Flags().VisitAll(visit)
-	}
+	below(root, func(cmd *cobra.Command) { cmd.Flags().VisitAll(visit) })
 	return errors.Join(faults...)
+}
+
+// below does something with every command under one, to any depth.
+func below(cmd *cobra.Command, do func(cmd *cobra.Command)) {
+	for _, sub := range cmd.Commands() {
+		do(sub)
+		below(sub, do)
+	}
 }
 
 // observer tells events: JSON lines to stdout, or plain lines to stderr.

@@ -16,7 +16,6 @@ import (
 	"esferry/internal/control"
 	"esferry/internal/ferry"
 	"esferry/internal/group"
-	"esferry/snapshotpath"
 )
 
 // session is an open ferry: both clusters probed, the store held.
@@ -84,6 +83,7 @@ func (iv *invocation) withSession(ctx context.Context, fn func(ctx context.Conte
 	if err != nil {
 		return err
 	}
+	noteClocks(options.Observer, s.source, s.target)
 	if s.ferry, err = ferry.Open(ctx, s.source, s.target, store, lease, options); err != nil {
 		return err
 	}
@@ -144,8 +144,6 @@ func available(c *config.Config) error {
 		return refuse("checkpoint.store: "+string(c.Checkpoint.Store), "use checkpoint.store: embedded")
 	case c.Stream.Rate != config.Rate{}:
 		return refuse("stream.rate", "leave it out; stream.readers and stream.writers bound the load")
-	case c.Snapshot != nil && c.Snapshot.OnExisting != config.OnExistingError:
-		return refuse("snapshot.on_existing: "+string(c.Snapshot.OnExisting), "delete the index on the target, or rename it under indices.rename")
 	default:
 		return nil
 	}
@@ -173,9 +171,13 @@ func (iv *invocation) options(ctx context.Context, c *config.Config, source *clu
 		return o, nil
 	}
 	o.Snapshot = &ferry.SnapshotOptions{
-		Source:   snapshotpath.Repository{Name: c.Snapshot.Repository, Type: c.Snapshot.Source.Type, Settings: c.Snapshot.Source.Settings.Plain()},
-		Target:   snapshotpath.Repository{Name: c.Snapshot.Repository, Type: c.Snapshot.Target.Type, Settings: c.Snapshot.Target.Settings.Plain(), ReadOnly: true},
 		Replicas: c.Snapshot.Restore.NumberOfReplicas, Refresh: c.Snapshot.Restore.RefreshInterval,
+		OnExisting: ferry.OnExisting(c.Snapshot.OnExisting), Fallback: ferry.RefuseExisting,
+		Partial: c.Snapshot.Partial == config.PartialAccept, Aliases: c.Snapshot.Restore.IncludeAliases,
+	}
+	o.Snapshot.Source, o.Snapshot.Target = repositories(c)
+	if c.Snapshot.OnExistingFallback != config.FallbackRefuse {
+		o.Snapshot.Fallback = ferry.OnExisting(c.Snapshot.OnExistingFallback)
 	}
 	if c.Snapshot.Copy == nil {
 		return o, nil

@@ -48,13 +48,8 @@ func (iv *invocation) showPlan(p ferry.Plan) error {
 		return err
 	}
 	for _, i := range p.Indices {
-		if err := iv.showDelta(i); err != nil {
+		if err := iv.showNotes(i); err != nil {
 			return err
-		}
-		for _, n := range i.Notes {
-			if err := iv.write("note: index %s: %s %s: %s\n", plain(i.Index), n.Path, n.Level, n.Reason); err != nil {
-				return err
-			}
 		}
 	}
 	for _, o := range p.Obstacles {
@@ -151,6 +146,24 @@ func (iv *invocation) showBackfills(done []ferry.Backfill) error {
 	}
 	if rejected > 0 {
 		return fmt.Errorf("%w: %d", errRejected, rejected)
+	}
+	return nil
+}
+
+// showNotes tells what is to be known of an index before it goes.
+func (iv *invocation) showNotes(i ferry.IndexPlan) error {
+	if err := iv.showDelta(i); err != nil {
+		return err
+	}
+	if i.Existing != "" {
+		if err := iv.write("note: index %s: the one that the target has already is %s\n", plain(i.Index), plain(i.Existing)); err != nil {
+			return err
+		}
+	}
+	for _, n := range i.Notes {
+		if err := iv.write("note: index %s: %s %s: %s\n", plain(i.Index), n.Path, n.Level, n.Reason); err != nil {
+			return err
+		}
 	}
 	return nil
 }

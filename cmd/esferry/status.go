@@ -16,13 +16,19 @@ import (
 	"esferry/internal/control"
 	"esferry/internal/ferry"
 	"esferry/internal/retry"
+	"esferry/snapshotpath"
 )
 
 // status answers the control socket.
 type status struct{ ferry *ferry.Ferry }
 
 // Status implements control.Handler.
-func (s status) Status(context.Context) (any, error) { return s.ferry.Status(), nil }
+func (s status) Status(ctx context.Context) (any, error) {
+	told := s.ferry.Status()
+	var err error
+	told.Pieces, err = s.ferry.Pieces(ctx)
+	return told, err
+}
 
 func (iv *invocation) statusCommand() *cobra.Command {
 	var watch bool
@@ -76,10 +82,16 @@ func readStatus(ctx context.Context, c *config.Config) (ferry.Status, error) {
 		return s, fmt.Errorf("open the checkpoint store: %w", err)
 	}
 	record, indices, err := ferry.Load(ctx, store, c.Name)
+	var pieces ferry.Pieces
+	if err == nil {
+		pieces, err = ferry.LoadPieces(ctx, store, c.Name)
+	}
 	if closed := store.Close(); err == nil && closed != nil {
 		err = fmt.Errorf("close the checkpoint store: %w", closed)
 	}
-	return ferry.StatusOf(record, indices), err
+	s = ferry.StatusOf(record, indices)
+	s.Pieces = pieces
+	return s, err
 }
 
 func (iv *invocation) showStatus(s ferry.Status) error {
@@ -109,5 +121,34 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 		}
 		t.AppendRow(table.Row{plain(r.Index), plain(r.Target), r.Path, r.Phase, w, r.Lag, r.Written.Applied, r.Deleted, r.Written.Rejected})
 	}
-	return iv.write("%s\n", t.Render())
+	if len(s.Indices) > 0 || len(s.Restores) == 0 {
+		if err := iv.write("%s\n", t.Render()); err != nil {
+			return err
+		}
+	}
+	return iv.showUnended(s.Pieces)
+}
+
+// showUnended tells of what was begun piece by piece and has not ended.
+func (iv *invocation) showUnended(p ferry.Pieces) error {
+	for _, t := range p.Snapshots {
+		if t.State == "" {
+			if err := iv.write("snapshot %s of %d indices has not ended: esferry snapshot create goes on with it\n", plain(t.Name), len(t.Indices)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, r := range p.Restores {
+		if r.Phase == ferry.RestoreDone {
+			continue
+		}
+		warning := ""
+		if r.Phase == ferry.RestoreRecorded && r.Way == snapshotpath.CloseWay {
+			warning = ", and may be closed until then"
+		}
+		if err := iv.write("index %s on the target is being restored from snapshot %s%s: esferry restore goes on with it\n", plain(r.Target), plain(r.From), warning); err != nil {
+			return err
+		}
+	}
+	return nil
 }

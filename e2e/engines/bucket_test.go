@@ -25,7 +25,7 @@ import (
 func TestRepositoryIsBucket(t *testing.T) {
 	l := lab.For(t)
 	from, to := l.GatewayFor(t, filepath.Join(t.TempDir(), "old")), l.GatewayFor(t, filepath.Join(t.TempDir(), "new"))
-	oldDir, newDir := bucket(t, from, "old-snaps"), bucket(t, to, "new-snaps")
+	oldDir, newDir := bucketDir(t, from, "old-snaps"), bucketDir(t, to, "new-snaps")
 	source := l.StartFor(t, lab.Spec{Engine: lab.ES68, RepoDirs: []string{oldDir}})
 	target := l.StartFor(t, lab.Spec{Engine: lab.ES710, RepoDirs: []string{newDir}})
 
@@ -47,7 +47,7 @@ func TestRepositoryIsBucket(t *testing.T) {
 	put(t, target.URL()+"/_snapshot/ferry/two?wait_for_completion=true", `{"indices":"logs"}`)
 }
 
-func bucket(t *testing.T, g *lab.Gateway, name string) string {
+func bucketDir(t *testing.T, g *lab.Gateway, name string) string {
 	t.Helper()
 	dir, err := g.Bucket(name)
 	if err != nil {

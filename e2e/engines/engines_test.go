@@ -3,6 +3,7 @@ package engines_test
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,13 +18,17 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestEngines starts every version, gives it the documents that break movers,
-// and wants each of them back as it was.
+// and wants each of them back as it was; and has it restore one snapshot of
+// several out of a repository that holds only what that one needs.
 func TestEngines(t *testing.T) {
 	l := lab.For(t)
 	for _, engine := range lab.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
-			c := l.StartFor(t, lab.Spec{Engine: engine})
+			dir := filepath.Join(t.TempDir(), "repositories")
+			c := l.StartFor(t, lab.Spec{Engine: engine, RepoDirs: []string{dir}})
 			keepsBytes(t, c)
+			restores(t, c, dir)
+			readsRepository(t, c, filepath.Join(dir, "read"))
 			pids := c.PIDs()
 			if len(pids) == 0 {
 				t.Error("a running cluster has no process")
@@ -71,7 +76,7 @@ func keepsBytes(t *testing.T, c *lab.Cluster) {
 	equal(t, c.URL(), c.URL(), "hostile", "hostile")
 	// The stripped distributions have no module for it, the oldest has parents
 	// instead.
-	if c.Engine != lab.ES24 && c.Engine != lab.ES717 && c.Engine != lab.ES819 {
+	if c.Engine != lab.ES24 && c.Engine != lab.ES717 && c.Engine != lab.ES819 && c.Engine != lab.ES90 {
 		create(t, e, "joined", corpus.JoinMapping)
 		load(t, e, "joined", corpus.Joined(20))
 		equal(t, c.URL(), c.URL(), "joined", "joined")

@@ -26,7 +26,12 @@ type process struct {
 
 func started(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.CommandContext(t.Context(), theWorld.binary, args...)}
+	return startedBy(t, theWorld.binary, args...)
+}
+
+func startedBy(t *testing.T, binary string, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.CommandContext(t.Context(), binary, args...)}
 	p.cmd.Stderr = &p.stderr
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {

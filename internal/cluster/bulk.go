@@ -135,7 +135,7 @@ func (c *Cluster) versions(ctx context.Context, index string, keys []Key) ([]Fou
 		stored = "fields"
 	}
 	r.params.Set(stored, "_routing")
-	if c.identity.Product == OpenSearch {
+	if c.identity.PrimaryPreference() {
 		// Under segment replication a replica answers from its own, older index.
 		r.params.Set("preference", "_primary")
 	}
@@ -164,7 +164,7 @@ func (c *Cluster) versions(ctx context.Context, index string, keys []Key) ([]Fou
 // sources: one page, for the reader to cut. The body must be closed.
 func (c *Cluster) Documents(ctx context.Context, index string, keys []Key) (Page, error) {
 	r := request{op: "read documents by id", index: index, method: "POST", path: c.documents(index, "_mget"), body: keyList(keys), params: params()}
-	if c.identity.Product == OpenSearch {
+	if c.identity.PrimaryPreference() {
 		r.params.Set("preference", "_primary")
 	}
 	return c.page(ctx, r)

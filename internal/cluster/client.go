@@ -123,10 +123,14 @@ func (c *Cluster) send(ctx context.Context, r request) (*elastic.Response, error
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%s: %w", r.op, ctx.Err())
 		}
-		return nil, &Error{
+		unsent := &Error{
 			Op: r.op, Index: r.index, URL: c.address, Err: withoutURL(err),
 			Hint: "check that the cluster is up and that url in the configuration is right",
 		}
+		if none, ok := errors.AsType[*CredentialsError](err); ok {
+			unsent.Err, unsent.Hint = none, none.NextStep()
+		}
+		return nil, unsent
 	}
 	if answer.StatusCode < 300 {
 		return answer, nil
@@ -136,7 +140,7 @@ func (c *Cluster) send(ctx context.Context, r request) (*elastic.Response, error
 	if err != nil {
 		body = nil
 	}
-	return nil, c.fail(r, answer.StatusCode, body)
+	return nil, c.fail(r, answer.StatusCode, answer.Header, body)
 }
 
 // call makes a call and decodes its JSON answer into out; nil discards it.
@@ -209,15 +213,26 @@ func contentLength(h http.Header) int64 {
 	return n
 }
 
-// path joins segments, each escaped: names are foreign input.
+// path joins segments, each escaped: names are foreign input. All but RFC 3986's
+// unreserved characters are, which every engine reads in one way (Elasticsearch
+// before 7 takes a plus sign for a space), and every verifier of signatures too.
 func path(segments ...string) string {
 	var b strings.Builder
 	for _, s := range segments {
 		b.WriteByte('/')
-		// Elasticsearch before 7 reads a plus sign in a path as a space.
-		b.WriteString(strings.ReplaceAll(url.PathEscape(s), "+", "%2B"))
+		for i := range len(s) {
+			if c := s[i]; unreserved(c) {
+				b.WriteByte(c)
+			} else {
+				fmt.Fprintf(&b, "%%%02X", c)
+			}
+		}
 	}
 	return b.String()
+}
+
+func unreserved(c byte) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("-_.~", c) >= 0
 }
 
 func params(pairs ...string) url.Values {

@@ -300,3 +300,36 @@ func TestGzip(t *testing.T) {
 		t.Error("an answer that is cut short: got no error")
 	}
 }
+
+func TestClosingIsNotAllowed(t *testing.T) {
+	f := func(status int, body string, want bool) {
+		t.Helper()
+		c := answering(t, fixed(status, body))
+		if can, err := c.CanClose(t.Context(), "users"); err != nil || can != want {
+			t.Errorf("status %d %s: got %t (%v), want %t", status, body, can, err, want)
+		}
+	}
+	door := `{"Message":"Your request: '/users-esferry-asks/_close' is not allowed."}`
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed} {
+		f(status, door, false)
+	}
+	f(http.StatusNotFound, `{"error":{"type":"index_not_found_exception","reason":"no such index"},"status":404}`, true)
+	// Without the privilege the real call says which one.
+	f(http.StatusForbidden, `{"error":{"type":"security_exception","reason":"action [indices:admin/close] is unauthorized"},"status":403}`, true)
+}
+
+func TestBusy(t *testing.T) {
+	f := func(running, state, want string) {
+		t.Helper()
+		c := answering(t, route(t, map[string]string{"/_snapshot/_status": running, "/_cluster/state/customs": state}))
+		if got, err := c.Busy(t.Context(), "ferry"); err != nil || got != want {
+			t.Errorf("%s, %s: got %q, %v, want %q", running, state, got, err, want)
+		}
+	}
+	f(`{"snapshots":[]}`, `{}`, "")
+	f(`{"snapshots":[{"snapshot":"a","repository":"other","state":"STARTED"}]}`, `{}`, "")
+	f(`{"snapshots":[{"snapshot":"a","repository":"ferry","state":"STARTED"}]}`, `{}`, "snapshot a")
+	f(`{"snapshots":[]}`, `{"snapshot_deletions":{"snapshot_deletions":[{"repository":"other"},{"repository":"ferry"}]}}`, "the delete of a snapshot")
+	f(`{"snapshots":[]}`, `{"repository_cleanup":{"repository_cleanup":[{"repository":"ferry"}]}}`, "a clean-up")
+	f(`{"snapshots":[]}`, `{"repository_cleanup":{"repository_cleanup":[{"repository":"other"}]}}`, "")
+}

@@ -27,6 +27,9 @@ type Error struct {
 	Hint string
 	// Err is the error below, such as a refused connection; may be nil.
 	Err error
+
+	// signature says that Amazon did not take the signature.
+	signature bool
 }
 
 // Error gives one sentence.
@@ -65,6 +68,9 @@ func (e *Error) NextStep() string { return e.Hint }
 func (e *Error) Temporary() bool {
 	switch e.Status {
 	case 0:
+		if c, ok := errors.AsType[*CredentialsError](e.Err); ok {
+			return c.Temporary()
+		}
 		return e.Err != nil || e.Type == partialAnswer
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
@@ -82,8 +88,12 @@ func (e *Error) Ambiguous() bool {
 	return e.Err != nil || e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout
 }
 
-// Forbidden reports whether err says that the user may not do it.
-func Forbidden(err error) bool { return statusOf(err) == http.StatusForbidden && !retry.Retryable(err) }
+// Forbidden reports whether err says that the user may not do it. A signature
+// that was not taken says nothing about that.
+func Forbidden(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Status == http.StatusForbidden && !retry.Retryable(err) && !e.signature
+}
 
 // NotFound reports whether err is an engine's 404.
 func NotFound(err error) bool { return statusOf(err) == http.StatusNotFound }
@@ -93,7 +103,30 @@ func NotFound(err error) bool { return statusOf(err) == http.StatusNotFound }
 func AlreadyThere(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && (e.Type == "resource_already_exists_exception" || e.Type == "index_already_exists_exception" ||
-		e.Type == "snapshot_restore_exception" && strings.Contains(e.Reason, "already exists"))
+		e.Type == "snapshot_restore_exception" && (strings.Contains(e.Reason, "already exists") || strings.Contains(e.Reason, "because it's open")))
+}
+
+// NotAllowed reports whether a managed service keeps a call from its users: its
+// front door answers, in words of its own, and the engine never hears of it.
+func NotAllowed(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || e.Type != "" || !strings.Contains(e.Reason, "is not allowed") {
+		return false
+	}
+	return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden || e.Status == http.StatusMethodNotAllowed
+}
+
+// SnapshotInTheWay reports whether a snapshot, or a deletion of one, has to end
+// before what was asked for can be done.
+func SnapshotInTheWay(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Type == "concurrent_snapshot_execution_exception" || e.Type == "snapshot_in_progress_exception")
+}
+
+// NameTaken reports whether a snapshot of that name is there already.
+func NameTaken(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Type == "invalid_snapshot_name_exception" || e.Type == "snapshot_name_already_in_use_exception") && !strings.Contains(e.Reason, "must ")
 }
 
 // Ambiguous reports whether err is an *Error whose effect is not known.
@@ -123,9 +156,10 @@ func partial(op, index, url, format string, args ...any) *Error {
 
 // fail makes an *Error from an answer's status and body. The body may be an
 // engine's JSON, a proxy's HTML or nothing.
-func (c *Cluster) fail(r request, status int, body []byte) *Error {
+func (c *Cluster) fail(r request, status int, header http.Header, body []byte) *Error {
 	e := &Error{Op: r.op, Index: r.index, URL: c.address, Status: status}
 	e.Type, e.Reason = reasonOf(body)
+	e.Reason = withoutCanonical(e.Reason)
 	switch status {
 	case http.StatusUnauthorized:
 		e.Hint = "check user, password or key under auth in the configuration"
@@ -134,14 +168,27 @@ func (c *Cluster) fail(r request, status int, body []byte) *Error {
 		if e.Type == "cluster_block_exception" {
 			e.Hint = "lift the block on the index, or free disk space where it is the flood-stage block"
 		}
+		e.refused(header)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		e.Hint = "the cluster is overloaded or not ready; run the command again, it resumes"
+	}
+	if hint := repositoryHint(e, ""); status >= http.StatusInternalServerError && hint != "" {
+		e.Hint = hint
 	}
 	if status >= 300 && status < 400 {
 		e.Reason = "the server redirects, and credentials are never sent to another address"
 		e.Hint = "put the address it redirects to under url in the configuration"
 	}
 	return e
+}
+
+// refused tells Amazon's refusals of a signature from an engine's of a deed.
+func (e *Error) refused(header http.Header) {
+	hint := signatureHint(e.Reason, header)
+	if hint == "" {
+		return
+	}
+	e.Hint, e.signature = hint, !strings.Contains(e.Reason, "not authorized")
 }
 
 func reasonOf(body []byte) (kind, reason string) {
@@ -153,9 +200,8 @@ func reasonOf(body []byte) (kind, reason string) {
 		return "", oneLine(body)
 	}
 	var detail struct {
-		Type, Reason string
-		CausedBy     struct{ Type, Reason string }   `json:"caused_by"`
-		RootCause    []struct{ Type, Reason string } `json:"root_cause"`
+		cause
+		RootCause []struct{ Type, Reason string } `json:"root_cause"`
 	}
 	if len(answer.Error) == 0 || json.Unmarshal(answer.Error, &detail) != nil {
 		var text string
@@ -168,10 +214,22 @@ func reasonOf(body []byte) (kind, reason string) {
 	if len(detail.RootCause) > 0 && detail.RootCause[0].Reason != reason {
 		reason += "; root cause: " + detail.RootCause[0].Reason
 	}
-	if detail.CausedBy.Reason != "" {
-		reason += "; caused by: " + detail.CausedBy.Reason
+	for c, depth := detail.CausedBy, 0; c != nil && depth < mostCauses; c, depth = c.CausedBy, depth+1 {
+		if c.Reason != "" && !strings.Contains(reason, c.Reason) {
+			reason += "; caused by: " + c.Reason
+		}
 	}
 	return detail.Type, reason
+}
+
+// mostCauses bounds a chain of causes. The one that an operator can do
+// something about is often the last: a bucket that does not exist is the third.
+const mostCauses = 4
+
+// cause is why an engine could not do something, and why that.
+type cause struct {
+	Type, Reason string
+	CausedBy     *cause `json:"caused_by"`
 }
 
 // oneLine makes foreign text fit for a sentence: bounded, no control bytes.

@@ -84,6 +84,12 @@ func (i Identity) BlocksByAPI() bool { return i.AtLeast(7, 9) }
 // the settled mark follows commits (Elasticsearch before 7.3).
 func (i Identity) StrictSettling() bool { return !i.AtLeast(7, 3) }
 
+// PrimaryPreference reports whether searches and counts can ask for primaries:
+// OpenSearch 2.8 brought it back, with segment replication, which needs it.
+func (i Identity) PrimaryPreference() bool {
+	return i.Product == OpenSearch && i.Version.AtLeast(2, 8)
+}
+
 // Identity gives what Probe has read.
 func (c *Cluster) Identity() Identity { return c.identity }
 

@@ -91,6 +91,32 @@ func (c *Cluster) Index(ctx context.Context, name string) (index Index, found bo
 	return Index{Name: name, UUID: own["index.uuid"], Shards: shards, Open: true, Settings: own}, true, nil
 }
 
+// Standing is Index, and tells truly whether the index is open.
+func (c *Cluster) Standing(ctx context.Context, name string) (index Index, found bool, err error) {
+	index, found, err = c.Index(ctx, name)
+	if err != nil || !found || index.UUID == "" {
+		return index, found, err
+	}
+	var rows []struct{ Index, Status string }
+	r := request{
+		op: "ask whether it is open", index: name, method: "GET", path: path("_cat", "indices", name),
+		params: params("format", "json", "h", "index,status"),
+	}
+	if err := c.call(ctx, r, &rows); err != nil {
+		if NotFound(err) {
+			return Index{}, false, nil
+		}
+		return index, false, err
+	}
+	for _, row := range rows {
+		if row.Index == name {
+			index.Open = row.Status == "open"
+			return index, true, nil
+		}
+	}
+	return Index{}, false, nil
+}
+
 func (c *Cluster) flatSettings(ctx context.Context, index, expand string) (map[string]map[string]string, error) {
 	var answer map[string]struct {
 		// Values are strings or lists of strings; lists matter to nobody here.
@@ -213,4 +239,44 @@ func (c *Cluster) SwitchAliases(ctx context.Context, actions []json.RawMessage) 
 	}
 	r := request{op: "switch the aliases", method: "POST", path: "/_aliases", body: body(map[string]any{"actions": actions})}
 	return c.call(ctx, r, nil)
+}
+
+// CloseIndex closes an index; one that is closed already is no error.
+func (c *Cluster) CloseIndex(ctx context.Context, index string) error {
+	var answer struct {
+		Acknowledged bool
+		Indices      map[string]struct{ Closed bool }
+	}
+	r := request{op: "close", index: index, method: "POST", path: path(index, "_close")}
+	if err := c.call(ctx, r, &answer); err != nil {
+		return err
+	}
+	if one, told := answer.Indices[index]; !answer.Acknowledged || told && !one.Closed {
+		return &Error{
+			Op: r.op, Index: index, URL: c.address, Type: "not_acknowledged", Reason: "not every shard acknowledged that the index is closed",
+			Hint: "check that all its shards are started and that nothing snapshots it, then run the command again",
+		}
+	}
+	return nil
+}
+
+// OpenIndex opens an index; one that is open already is no error.
+func (c *Cluster) OpenIndex(ctx context.Context, index string) error {
+	return c.call(ctx, request{op: "open", index: index, method: "POST", path: path(index, "_open")}, nil)
+}
+
+// CanClose reports whether the service lets indices be closed: Amazon's long
+// did not. It closes nothing: it asks for an index beside the given one that is
+// not there.
+func (c *Cluster) CanClose(ctx context.Context, beside string) (bool, error) {
+	err := c.call(ctx, request{op: "ask whether indices can be closed", index: beside, method: "POST", path: path(beside+"-esferry-asks", "_close")}, nil)
+	switch {
+	case NotAllowed(err):
+		return false, nil
+	case err == nil, NotFound(err), Forbidden(err), BadRequest(err):
+		// A missing privilege is told by the real call, which names it.
+		return true, nil
+	default:
+		return false, err
+	}
 }

@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"net/http"
+	"slices"
+	"strings"
 )
 
 // Health is how an index's shards stand.
@@ -31,35 +33,134 @@ func (c *Cluster) IndexHealth(ctx context.Context, index string) (Health, error)
 	return answer.Indices[index], nil
 }
 
-// RecoveryProgress reads how far an index's primaries are restored.
-func (c *Cluster) RecoveryProgress(ctx context.Context, index string) (Progress, error) {
-	var answer map[string]struct {
-		Shards []struct {
-			Primary bool
-			Stage   string
-			Index   struct {
-				Size struct {
-					Recovered int64 `json:"recovered_in_bytes"`
-				}
-			}
+// recovery is how one copy of a shard came to be where it is.
+type recovery struct {
+	ID      int
+	Primary bool
+	Stage   string
+	// Started is in milliseconds, by the engine's clock.
+	Started int64 `json:"start_time_in_millis"`
+	Source  struct{ Repository, Snapshot string }
+	Index   struct {
+		Size struct {
+			Total     int64 `json:"total_in_bytes"`
+			Reused    int64 `json:"reused_in_bytes"`
+			Recovered int64 `json:"recovered_in_bytes"`
+		}
+		Files struct{ Total, Reused, Recovered int64 }
+	}
+}
+
+// recoveries gives the latest recovery of each of an index's primaries that has
+// begun one. A closed index of an engine before 7.2 has none.
+func (c *Cluster) recoveries(ctx context.Context, index string) ([]recovery, error) {
+	var answer map[string]struct{ Shards []recovery }
+	r := request{op: "follow the recovery", index: index, method: http.MethodGet, path: path(index, "_recovery")}
+	err := c.call(ctx, r, &answer)
+	var e *Error
+	if NotFound(err) || errors.As(err, &e) && e.Type == "index_closed_exception" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var primaries []recovery
+	for _, one := range answer[index].Shards {
+		if one.Primary {
+			primaries = append(primaries, one)
 		}
 	}
-	r := request{op: "follow the recovery", index: index, method: http.MethodGet, path: path(index, "_recovery")}
-	if err := c.call(ctx, r, &answer); err != nil {
+	return primaries, nil
+}
+
+// RecoveryProgress reads how far an index's primaries are restored: what they
+// hold already of an earlier restore counts as moved.
+func (c *Cluster) RecoveryProgress(ctx context.Context, index string) (Progress, error) {
+	primaries, err := c.recoveries(ctx, index)
+	if err != nil {
 		return Progress{}, err
 	}
 	var p Progress
-	for _, s := range answer[index].Shards {
-		if !s.Primary {
-			continue
-		}
+	for _, s := range primaries {
 		p.Total++
-		p.Bytes += s.Index.Size.Recovered
+		p.Files, p.TotalFiles = p.Files+s.Index.Files.Recovered+s.Index.Files.Reused, p.TotalFiles+s.Index.Files.Total
+		p.Bytes, p.TotalBytes = p.Bytes+s.Index.Size.Recovered+s.Index.Size.Reused, p.TotalBytes+s.Index.Size.Total
 		if s.Stage == "DONE" {
 			p.Done++
 		}
 	}
 	return p, nil
+}
+
+// LastRecovery gives when the newest recovery of an index's primaries began, in
+// milliseconds by the engine's clock; 0 where none is known.
+func (c *Cluster) LastRecovery(ctx context.Context, index string) (int64, error) {
+	primaries, err := c.recoveries(ctx, index)
+	if err != nil {
+		return 0, err
+	}
+	last := int64(0)
+	for _, one := range primaries {
+		last = max(last, one.Started)
+	}
+	return last, nil
+}
+
+// Origin is where an open index's primaries come from.
+type Origin string
+
+// The origins.
+const (
+	// FromSnapshot: they are being restored from the snapshot, or were.
+	FromSnapshot Origin = "snapshot"
+	// FromElsewhere: none of them was.
+	FromElsewhere Origin = "elsewhere"
+	// FromUnknown: they do not tell yet; ask again.
+	FromUnknown Origin = "unknown"
+)
+
+// OriginOf tells whether an index is one restored from a snapshot by a recovery
+// that began after since, in milliseconds by the engine's clock: so that a
+// restore of before is told apart from the one that was asked for. It stays
+// true until a node that holds a primary is started anew.
+func (c *Cluster) OriginOf(ctx context.Context, index, repository, snapshot string, since int64) (Origin, error) {
+	primaries, err := c.recoveries(ctx, index)
+	if err != nil {
+		return FromUnknown, err
+	}
+	for _, one := range primaries {
+		if one.Source.Repository == repository && one.Source.Snapshot == snapshot && one.Started > since {
+			return FromSnapshot, nil
+		}
+	}
+	// A shard that waits for a node has begun no recovery, but tells what for.
+	var rows []struct {
+		Prirep, State string
+		Details       string `json:"unassigned.details"`
+	}
+	r := request{
+		op: "list the shards", index: index, method: http.MethodGet, path: path("_cat", "shards", index),
+		params: params("format", "json", "h", "prirep,state,unassigned.details"),
+	}
+	if err := c.call(ctx, r, &rows); err != nil && !NotFound(err) {
+		return FromUnknown, err
+	}
+	all, started := 0, 0
+	for _, row := range rows {
+		if row.Prirep == "p" {
+			all++
+		}
+		if row.Prirep == "p" && row.State == "STARTED" {
+			started++
+		}
+		if strings.Contains(row.Details, "restore_source["+repository+"/"+snapshot+"]") {
+			return FromSnapshot, nil
+		}
+	}
+	if all > 0 && started == all && len(primaries) >= all {
+		return FromElsewhere, nil
+	}
+	return FromUnknown, nil
 }
 
 // WhyUnassigned asks why a primary of the index is not started, in the
@@ -88,16 +189,21 @@ func (c *Cluster) WhyUnassigned(ctx context.Context, index string, number int) (
 	if answer.CurrentState != "unassigned" || answer.CanAllocate == "yes" || answer.CanAllocate == "throttled" || answer.CanAllocate == "awaiting_info" {
 		return "", nil
 	}
-	why := answer.Explanation
+	// A restore that failed is itself a reason; what it failed for is another.
+	reasons := []string{answer.Explanation}
 	for _, node := range answer.Nodes {
 		for _, d := range node.Deciders {
-			if d.Decision == "NO" {
-				return why + ": " + d.Explanation, nil
+			if d.Decision == "NO" && !slices.Contains(reasons, d.Explanation) {
+				reasons = append(reasons, d.Explanation)
 			}
 		}
 	}
-	if answer.Unassigned.Details != "" {
-		why += ": " + answer.Unassigned.Details
+	if len(reasons) == 1 && answer.Unassigned.Details != "" {
+		reasons = append(reasons, answer.Unassigned.Details)
 	}
-	return oneLine(json.RawMessage(why)), nil
+	const most = 4
+	for i, reason := range reasons {
+		reasons[i] = oneLine([]byte(reason))
+	}
+	return strings.Join(reasons[:min(most, len(reasons))], "; "), nil
 }

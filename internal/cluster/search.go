@@ -159,7 +159,7 @@ func (c *Cluster) listed(ctx context.Context, index string, keys []Key) (map[Key
 		body:   body(map[string]any{"size": most, "_source": false, "query": map[string]any{"ids": map[string]any{"values": ids}}}),
 		params: params("request_cache", "false"),
 	}
-	if c.identity.Product == OpenSearch {
+	if c.identity.PrimaryPreference() {
 		r.params.Set("preference", "_primary")
 	}
 	if err := c.call(ctx, r, &answer); err != nil {
@@ -219,7 +219,7 @@ func (c *Cluster) countOnce(ctx context.Context, index, preference string, shard
 		Shards          shardsHeader `json:"_shards"`
 	}
 	r := request{op: "count the documents", index: index, method: "GET", path: c.documents(index, "_count"), params: params()}
-	if preference == "" && c.identity.Product == OpenSearch {
+	if preference == "" && c.identity.PrimaryPreference() {
 		// Under segment replication a replica counts what it had a while ago.
 		preference = "_primary"
 	}

@@ -310,9 +310,9 @@ func (c *Cluster) broadcastOnce(ctx context.Context, op, index, endpoint string)
 // name: any other copy may not have refreshed (protocol 1.1, S2.1).
 func (c *Cluster) onPrimary(p shard.Position) string {
 	switch {
-	case c.identity.Product == OpenSearch || c.identity.Version.Major == 5:
+	case c.identity.PrimaryPreference() || !c.identity.AtLeast(6, 0) && c.identity.AtLeast(5, 0):
 		return fmt.Sprintf("_shards:%d|_primary", p.Shard.Number)
-	case c.identity.Version.Major < 5:
+	case !c.identity.AtLeast(5, 0):
 		return fmt.Sprintf("_shards:%d;_primary", p.Shard.Number)
 	}
 	return fmt.Sprintf("_shards:%d|_only_nodes:%s", p.Shard.Number, p.Node)

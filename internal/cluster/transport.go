@@ -20,9 +20,9 @@ import (
 type Options struct {
 	// URLs of the cluster, without credentials; never sniffed for more.
 	URLs []string
-	// Authorize adds credentials to a request that is otherwise ready; nil for
-	// none. It is called for each attempt, after the body is fixed.
-	Authorize func(*http.Request) error
+	// Authorize adds credentials to requests that are otherwise ready; nil for
+	// none.
+	Authorize Authorization
 	// CAFile holds the certificates to trust besides the system's; may be empty.
 	CAFile string
 	// CertFile and KeyFile are the client's own certificate; may be empty.
@@ -36,20 +36,35 @@ type Options struct {
 	Patience retry.Policy
 }
 
+// Authorization wraps what sends a request with what adds credentials to it,
+// for each attempt, after the body is fixed.
+type Authorization func(next http.RoundTripper) http.RoundTripper
+
 // Basic authorizes with a user and a password.
-func Basic(user, password string) func(*http.Request) error {
-	return func(r *http.Request) error {
-		r.SetBasicAuth(user, password)
-		return nil
-	}
+func Basic(user, password string) Authorization {
+	return headed(func(r *http.Request) { r.SetBasicAuth(user, password) })
 }
 
 // Token authorizes with a header value such as "ApiKey x" or "Bearer x".
-func Token(value string) func(*http.Request) error {
-	return func(r *http.Request) error {
-		r.Header.Set("Authorization", value)
-		return nil
-	}
+func Token(value string) Authorization {
+	return headed(func(r *http.Request) { r.Header.Set("Authorization", value) })
+}
+
+func headed(set func(*http.Request)) Authorization {
+	return func(next http.RoundTripper) http.RoundTripper { return &heading{next: next, set: set} }
+}
+
+// heading adds a header that is the same for all requests.
+type heading struct {
+	next http.RoundTripper
+	set  func(*http.Request)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (h *heading) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	h.set(r)
+	return h.next.RoundTrip(r)
 }
 
 // newTransport composes what a request passes, from outside: its body is
@@ -95,34 +110,23 @@ func newTransport(o Options) (*watching, error) {
 		// more than it saves.
 		DisableCompression: true,
 	}
-	var next http.RoundTripper = &authorizing{next: plain, authorize: o.Authorize}
+	watched := &watching{next: plain, idle: plain}
+	if o.Authorize != nil {
+		watched.next = o.Authorize(plain)
+		watched.signer, _ = watched.next.(*signing)
+	}
 	if o.Gzip {
-		next = &gzipped{next: next}
+		watched.next = &gzipped{next: watched.next}
 	}
-	return &watching{next: next, idle: plain}, nil
-}
-
-// authorizing adds credentials, after the body is fixed.
-type authorizing struct {
-	next      http.RoundTripper
-	authorize func(*http.Request) error
-}
-
-// RoundTrip implements http.RoundTripper.
-func (a *authorizing) RoundTrip(r *http.Request) (*http.Response, error) {
-	if a.authorize != nil {
-		r = r.Clone(r.Context())
-		if err := a.authorize(r); err != nil {
-			return nil, fmt.Errorf("authorize: %w", err)
-		}
-	}
-	return a.next.RoundTrip(r)
+	return watched, nil
 }
 
 // watching tells when a request's body was let go of.
 type watching struct {
 	next http.RoundTripper
 	idle interface{ CloseIdleConnections() }
+	// signer is nil unless requests are signed.
+	signer *signing
 }
 
 // RoundTrip implements http.RoundTripper.

@@ -59,14 +59,15 @@ func wholeSnapshot() *config.Snapshot {
 			"bucket": "new-snaps", "endpoint": "oss-cn-hangzhou-internal.example", "compress": true,
 		}},
 		Copy: &config.Copy{
-			From: config.Bucket{Bucket: "old-snaps", Region: "ap-northeast-1"},
+			BytesPerSecond: 100 << 20,
+			From:           config.Bucket{Bucket: "old-snaps", Region: "ap-northeast-1"},
 			To: config.Bucket{
 				Bucket: "new-snaps", Endpoint: "https://oss-cn-hangzhou.example", Region: "cn-hangzhou",
 				Keys: config.Keys{AccessKeyID: config.NewSecret("id"), SecretAccessKey: config.NewSecret("key")},
 			},
 		},
-		OnExisting: config.OnExistingError,
-		Restore:    config.Restore{RefreshInterval: "-1"},
+		OnExisting: config.OnExistingError, OnExistingFallback: config.FallbackRefuse, Partial: config.PartialError,
+		Restore: config.Restore{RefreshInterval: "-1"},
 	}
 }
 

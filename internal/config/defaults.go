@@ -39,6 +39,8 @@ func applyDefaults(c *Config, has func(key string) bool, path func(string) strin
 	}
 	fill(has, "snapshot.repository", &s.Repository, "ferry")
 	fill(has, "snapshot.on_existing", &s.OnExisting, OnExistingError)
+	fill(has, "snapshot.on_existing_fallback", &s.OnExistingFallback, FallbackRefuse)
+	fill(has, "snapshot.partial", &s.Partial, PartialError)
 	fill(has, "snapshot.restore.refresh_interval", &s.Restore.RefreshInterval, "-1")
 	if s.Copy == nil {
 		// Both clusters reach the same bucket, most often by the same settings.

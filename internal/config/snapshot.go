@@ -13,7 +13,12 @@ type Snapshot struct {
 	Copy *Copy `json:"copy,omitempty"`
 	// OnExisting says what to do with an index that the target has already.
 	OnExisting OnExisting `json:"on_existing"`
-	Restore    Restore    `json:"restore"`
+	// OnExistingFallback says what to do instead where a service does not let
+	// indices be closed.
+	OnExistingFallback Fallback `json:"on_existing_fallback"`
+	// Partial says what becomes of a snapshot that lacks shards.
+	Partial Partial `json:"partial"`
+	Restore Restore `json:"restore"`
 }
 
 func (s *Snapshot) fields() []field {
@@ -23,6 +28,8 @@ func (s *Snapshot) fields() []field {
 		{name: "target", into: unlessEmpty(within(&s.Target))},
 		{name: "copy", into: optional(&s.Copy)},
 		{name: "on_existing", into: choice(&s.OnExisting, OnExistingError, OnExistingClose, OnExistingDelete, OnExistingRename)},
+		{name: "on_existing_fallback", into: choice(&s.OnExistingFallback, FallbackRefuse, FallbackDelete, FallbackRename)},
+		{name: "partial", into: choice(&s.Partial, PartialError, PartialAccept)},
 		{name: "restore", into: within(&s.Restore)},
 	}
 }
@@ -36,6 +43,27 @@ const (
 	OnExistingClose  OnExisting = "close"
 	OnExistingDelete OnExisting = "delete"
 	OnExistingRename OnExisting = "rename"
+)
+
+// Fallback is what to do with an index that cannot be closed.
+type Fallback string
+
+// The ways to treat an index that cannot be closed.
+const (
+	FallbackRefuse Fallback = "refuse"
+	FallbackDelete Fallback = "delete"
+	FallbackRename Fallback = "rename"
+)
+
+// Partial is what becomes of a snapshot that lacks shards which were not
+// started.
+type Partial string
+
+// What may become of it. Accepted, its whole indices can be restored; those
+// that lack a shard never are.
+const (
+	PartialError  Partial = "error"
+	PartialAccept Partial = "accept"
 )
 
 // Repository is a snapshot repository as a cluster wants it.
@@ -101,11 +129,15 @@ type Restore struct {
 	NumberOfReplicas int64 `json:"number_of_replicas"`
 	// RefreshInterval is a duration of the engine; "-1" for none.
 	RefreshInterval string `json:"refresh_interval"`
+	// IncludeAliases lets esferry restore bring the snapshot's aliases along. A
+	// ferry's own restore never does: its aliases come at the switch.
+	IncludeAliases bool `json:"include_aliases"`
 }
 
 func (r *Restore) fields() []field {
 	return []field{
 		{name: "number_of_replicas", into: number(&r.NumberOfReplicas)},
 		{name: "refresh_interval", into: text(&r.RefreshInterval, filled)},
+		{name: "include_aliases", into: boolean(&r.IncludeAliases)},
 	}
 }

@@ -55,7 +55,7 @@ func (f *Ferry) adopt(p Plan) []*index {
 	for _, one := range p.Indices {
 		ix := f.indices[one.name()]
 		if ix == nil {
-			ix = &index{ferry: f, rec: IndexRecord{Index: one.Index, Target: one.Target, Path: one.Path, Phase: Planned, Delta: one.Delta, Binding: Binding{SourceUUID: one.uuid}, Typing: Typing{SourceType: one.Type}}}
+			ix = &index{ferry: f, rec: IndexRecord{Index: one.Index, Target: one.Target, Path: one.Path, Phase: Planned, Delta: one.Delta, Binding: Binding{SourceUUID: one.uuid}, Typing: Typing{SourceType: one.Type}, Over: one.meeting.over, PutBack: one.meeting.putBack}}
 			f.indices[one.name()] = ix
 		}
 		if ix.docs = one.Docs; one.Phase != Switched {
@@ -179,10 +179,13 @@ func (ix *index) create(ctx context.Context) error {
 // request of an earlier run that died may be carried out at this very moment.
 func (f *Ferry) make(ctx context.Context, name string, body json.RawMessage) (cluster.Index, error) {
 	there, found, err := f.target.Index(ctx, name)
-	if err != nil || found {
+	if err != nil {
 		return there, err
 	}
-	err = f.target.CreateIndex(ctx, name, body)
+	if found {
+		return there, f.unshield(ctx, name)
+	}
+	err = f.shielded(ctx, name, func(ctx context.Context) error { return f.target.CreateIndex(ctx, name, body) })
 	if err != nil && !cluster.AlreadyThere(err) && !cluster.Ambiguous(err) {
 		return there, err
 	}
@@ -237,7 +240,11 @@ func (ix *index) recordStart(ctx context.Context, definition, translated cluster
 		return err
 	}
 	return ix.enter(ctx, Planned, func(r *IndexRecord) {
-		r.Marks, r.PutBack = marks, ours
+		r.Marks = marks
+		if r.Over.UUID == "" {
+			// An index that is restored over has values of its own.
+			r.PutBack = ours
+		}
 		r.writeAs(translated, ix.ferry.target.Identity())
 	})
 }

@@ -40,9 +40,17 @@ type SnapshotOptions struct {
 	// filled.
 	Replicas int64
 	Refresh  string
-	// Copy carries the repository from the source's bucket to the target's; nil
+	// OnExisting is what is done with an index that the target has already, and
+	// Fallback instead of closing it where a service does not allow that.
+	OnExisting, Fallback OnExisting
+	// Partial lets esferry snapshot create and restore live with snapshots that
+	// lack shards: only whole indices are restored. A ferry's own are whole.
+	Partial bool
+	// Aliases lets esferry restore bring the snapshot's aliases along.
+	Aliases bool
+	// Copy carries a snapshot from the source's bucket to the target's; nil
 	// where both clusters reach the same one. It resumes by itself.
-	Copy func(ctx context.Context, observe func(done, total, bytes int64)) error
+	Copy func(ctx context.Context, snapshot string, observe func(done, total, bytes int64)) error
 }
 
 // StreamOptions bound the stream path.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 
 	"esferry/internal/cluster"
@@ -43,6 +44,9 @@ type IndexPlan struct {
 	Phase Phase `json:"phase"`
 	// Notes name what will be dropped or changed on the way.
 	Notes []metadata.Note `json:"notes,omitempty"`
+
+	// The target may have an index of the name already.
+	meeting
 
 	uuid string
 }
@@ -104,7 +108,10 @@ func (f *Ferry) Plan(ctx context.Context) (Plan, error) {
 		}
 		snapshots = snapshots || p.Indices[len(p.Indices)-1].Path == Snapshot
 	}
-	if len(p.Indices) == 0 {
+	if err := f.planStreams(ctx, &p); err != nil {
+		return p, err
+	}
+	if len(p.Indices) == 0 && len(p.Obstacles) == 0 {
 		p.Obstacles = append(p.Obstacles, preflight.Obstacle{
 			Problem: "no index of the source matches indices.include", Remedy: "see GET _cat/indices on the source, and correct indices.include or exclude",
 		})
@@ -117,19 +124,25 @@ func (f *Ferry) Plan(ctx context.Context) (Plan, error) {
 	return p, err
 }
 
+// planStreams names the data streams that the selection asks for.
+func (f *Ferry) planStreams(ctx context.Context, p *Plan) error {
+	streams, err := f.source.DataStreams(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range streams {
+		if f.options.Select.Match(s.Name) {
+			p.Obstacles = append(p.Obstacles, preflight.DataStream(s.Name))
+		}
+	}
+	return nil
+}
+
 // planInto plans an index, or each of its types where they are split.
 func (f *Ferry) planInto(ctx context.Context, p *Plan, index cluster.Index) error {
-	types := []string{""}
-	if index.Open && f.options.Select.SplitTypes() && !p.Source.AtLeast(6, 0) && p.Target.AtLeast(6, 0) {
-		definition, err := f.source.Definition(ctx, index.Name)
-		if err != nil {
-			return err
-		}
-		if several, err := metadata.Types(definition); err != nil {
-			return err
-		} else if len(several) > 1 {
-			types = several
-		}
+	types, err := f.types(ctx, index)
+	if err != nil {
+		return err
 	}
 	for _, name := range types {
 		one, obstacles, err := f.planIndex(ctx, p, index, name)
@@ -139,6 +152,23 @@ func (f *Ferry) planInto(ctx context.Context, p *Plan, index cluster.Index) erro
 		p.Indices, p.Obstacles = append(p.Indices, one), append(p.Obstacles, obstacles...)
 	}
 	return nil
+}
+
+// types gives the types that become indices of their own; one without a name
+// where the index goes as it is.
+func (f *Ferry) types(ctx context.Context, index cluster.Index) ([]string, error) {
+	whole := []string{""}
+	if !index.Open || !f.options.Select.SplitTypes() || f.source.Identity().AtLeast(6, 0) || !f.target.Identity().AtLeast(6, 0) {
+		return whole, nil
+	}
+	definition, err := f.source.Definition(ctx, index.Name)
+	if err != nil {
+		return nil, err
+	}
+	if several, err := metadata.Types(definition); err != nil || len(several) > 1 {
+		return several, err
+	}
+	return whole, nil
 }
 
 // name is the key of the index's record.
@@ -175,21 +205,18 @@ func (f *Ferry) planIndex(ctx context.Context, p *Plan, index cluster.Index, sou
 			return one, nil, err
 		}
 	}
-	if ours != nil {
-		one.Phase = ours.snapshotRecord().Phase
+	if err := f.route(ctx, &one, index, ours); err != nil {
+		return one, nil, err
+	}
+	if one.obstacle.Problem != "" {
+		return one, []preflight.Obstacle{one.obstacle}, nil
 	}
 	obstacles, err := preflight.Index(ctx, preflight.Subject{
-		Source: f.source, Target: f.target, Index: index, Mappings: definition.Mappings, TargetName: one.Target, Ours: one.Phase != Planned,
+		Source: f.source, Target: f.target, Index: index, Mappings: definition.Mappings, TargetName: one.Target, Ours: one.Phase != Planned || one.settled(),
 		Restrictions: p.restrictions,
 	})
 	if err != nil {
 		return one, nil, err
-	}
-	if one.Path, one.Reason = f.choose(index); sourceType != "" {
-		one.Path, one.Reason = Stream, "its types are split"
-	}
-	if ours != nil && one.Phase != Planned {
-		one.Path, one.Reason = ours.snapshotRecord().Path, "this ferry carries it already"
 	}
 	if len(obstacles) > 0 {
 		return one, obstacles, nil
@@ -206,6 +233,30 @@ func (f *Ferry) planIndex(ctx context.Context, p *Plan, index cluster.Index, sou
 		one.Notes, obstacles = f.translated(definition, index.Name)
 	}
 	return one, obstacles, nil
+}
+
+// route decides by which path an index goes, and what becomes of one that the
+// target has already.
+func (f *Ferry) route(ctx context.Context, one *IndexPlan, there cluster.Index, ours *index) error {
+	if ours != nil {
+		if rec := ours.snapshotRecord(); rec.Phase != Planned {
+			one.Phase, one.Target, one.Path, one.Reason = rec.Phase, rec.Target, rec.Path, "this ferry carries it already"
+			return nil
+		}
+	}
+	if one.Path, one.Reason = f.choose(there); one.Type != "" {
+		one.Path, one.Reason = Stream, "its types are split"
+	}
+	if one.Path == Stream || f.options.Snapshot.OnExisting == RefuseExisting {
+		return nil
+	}
+	var err error
+	one.meeting, err = f.meet(ctx, arrival{
+		index: there.Name, target: one.Target, shards: there.Shards, settings: f.restoredOff(),
+		suffix: "-restored-" + time.Now().UTC().Format("20060102t150405"),
+	}, f.options.Snapshot.OnExisting)
+	one.Target = one.meeting.target
+	return err
 }
 
 // planDelta decides how the index's changes are to be found.
@@ -255,23 +306,4 @@ func (f *Ferry) choose(index cluster.Index) (Path, string) {
 		}
 		return Stream, reason
 	}
-}
-
-func (f *Ferry) checkRepositories(ctx context.Context) ([]preflight.Obstacle, error) {
-	var out []preflight.Obstacle
-	for _, side := range []struct {
-		name    string
-		cluster *cluster.Cluster
-		kind    string
-	}{
-		{"source", f.source, f.options.Snapshot.Source.Type},
-		{"target", f.target, f.options.Snapshot.Target.Type},
-	} {
-		o, err := preflight.Repository(ctx, side.cluster, side.name, side.kind, snapshotpath.RequiredPlugin(side.kind, side.cluster.Identity()))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, o...)
-	}
-	return out, nil
 }

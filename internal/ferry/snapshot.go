@@ -3,8 +3,7 @@ package ferry
 import (
 	"context"
 	"fmt"
-	"strings"
-	"time"
+	"maps"
 
 	"esferry/checkpoint"
 	"esferry/internal/metadata"
@@ -63,7 +62,7 @@ func (f *Ferry) recordAll(ctx context.Context, indices []*index) error {
 	}
 	// An older snapshot does not hold what was recorded just now. The name is
 	// durable before the snapshot is asked for, so that a crash finds it again.
-	name := "esferry-" + strings.ToLower(f.options.Name) + "-" + time.Now().UTC().Format("20060102t150405.000")
+	name := f.snapshotName()
 	return f.change(ctx, func(r *Record) { r.Snapshot, r.Copied = name, false })
 }
 
@@ -72,10 +71,8 @@ func (f *Ferry) takeSnapshot(ctx context.Context, indices []*index) error {
 	for i, ix := range indices {
 		names[i] = ix.id()
 	}
-	_, err := snapshotpath.Take(ctx, f.source, snapshotpath.TakeOptions{
-		Repository: f.options.Snapshot.Source.Name, Snapshot: f.record().Snapshot, Indices: names,
-		Observe: f.observe("snapshot", ""),
-	})
+	// What the delta adds rests on the snapshot: it must be whole.
+	_, err := f.take(ctx, Taken{Repository: f.options.Snapshot.Source.Name, Name: f.record().Snapshot, Indices: names}, false, false)
 	if snapshotpath.IsFailed(err) {
 		// Its name is spent: the next run takes a new one.
 		if forget := f.change(ctx, func(r *Record) { r.Snapshot = "" }); forget != nil {
@@ -89,7 +86,7 @@ func (f *Ferry) copyRepository(ctx context.Context) error {
 	if f.options.Snapshot.Copy == nil || f.record().Copied {
 		return nil
 	}
-	err := f.options.Snapshot.Copy(ctx, func(done, total, bytes int64) {
+	err := f.options.Snapshot.Copy(ctx, f.record().Snapshot, func(done, total, bytes int64) {
 		f.note(report.Event{Kind: report.Progress, Phase: "copy", Done: done, Total: total, Bytes: bytes})
 	})
 	if err != nil {
@@ -98,21 +95,20 @@ func (f *Ferry) copyRepository(ctx context.Context) error {
 	return f.change(ctx, func(r *Record) { r.Copied = true })
 }
 
-// restoreAll asks for the restore of each index that is not on the target yet.
+// restoreAll asks for the restore of each index that is not being restored yet.
 func (f *Ferry) restoreAll(ctx context.Context, indices []*index) error {
 	for _, ix := range indices {
 		rec := ix.snapshotRecord()
-		_, found, err := f.target.Index(ctx, rec.Target)
-		if err != nil {
-			return err
+		if rec.From == "" {
+			// Durable first: a later run may have taken another snapshot by then.
+			rec.From = f.record().Snapshot
+			if err := ix.change(ctx, func(r *IndexRecord) { r.From = rec.From }); err != nil {
+				return err
+			}
 		}
-		if found {
-			// Its W0 is recorded and its name was free then: an earlier run's restore.
-			continue
-		}
-		err = snapshotpath.Restore(ctx, f.target, snapshotpath.RestoreOptions{
-			Repository: f.options.Snapshot.Target.Name, Snapshot: f.record().Snapshot, Index: rec.Index, As: rec.Target,
-			Settings: f.takenOff(),
+		err := snapshotpath.Restore(ctx, f.target, snapshotpath.RestoreOptions{
+			Repository: f.options.Snapshot.Target.Name, Snapshot: rec.From, Index: rec.Index, As: rec.Target,
+			Settings: f.restoredOff(), Over: rec.Over,
 		})
 		if err != nil {
 			return fmt.Errorf("restore index %s: %w", rec.Index, err)
@@ -127,6 +123,13 @@ func (f *Ferry) takenOff() map[string]any {
 	if s := f.options.Snapshot; s != nil {
 		settings["index.number_of_replicas"], settings["index.refresh_interval"] = s.Replicas, s.Refresh
 	}
+	return settings
+}
+
+// restoredOff is takenOff for indices that are restored.
+func (f *Ferry) restoredOff() map[string]any {
+	settings := f.takenOff()
+	maps.Copy(settings, f.options.Snapshot.restoreSettings())
 	return settings
 }
 
@@ -149,7 +152,7 @@ func (ix *index) awaitRestore(ctx context.Context, restoring <-chan struct{}) er
 // observe turns a room's progress into events.
 func (f *Ferry) observe(phase, index string) func(p snapshotpath.Progress) {
 	return func(p snapshotpath.Progress) {
-		f.note(report.Event{Kind: report.Progress, Phase: phase, Index: index, Done: p.Done, Total: p.Total, Bytes: p.Bytes})
+		f.note(report.Event{Kind: report.Progress, Phase: phase, Index: index, Done: p.Done, Total: p.Total, Bytes: p.Bytes, Files: p.Files, TotalFiles: p.TotalFiles, TotalBytes: p.TotalBytes})
 	}
 }
 

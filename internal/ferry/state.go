@@ -12,6 +12,7 @@ import (
 	"esferry/internal/cluster"
 	"esferry/internal/shard"
 	"esferry/sink"
+	"esferry/snapshotpath"
 )
 
 // Path is how an index's baseline travels.
@@ -137,8 +138,10 @@ type IndexRecord struct {
 	Whole
 	// PutBack holds the settings to put back at the end, with the source's values.
 	PutBack map[string]any `json:"put_back"`
-	Written sink.Result    `json:"written"`
-	Deleted int64          `json:"deleted"`
+	// Over is the index of the target that a restored one took the place of.
+	snapshotpath.Over
+	Written sink.Result `json:"written"`
+	Deleted int64       `json:"deleted"`
 	// Lag is the count of operations outstanding after the last round.
 	Lag    int64   `json:"lag"`
 	Counts *Counts `json:"counts,omitempty"`

@@ -4,11 +4,12 @@ package ferry
 type Status struct {
 	Name string `json:"name"`
 	// Running: a process answered for it.
-	Running  bool          `json:"running"`
-	Snapshot string        `json:"snapshot,omitempty"`
-	Blocked  []string      `json:"blocked,omitempty"`
-	Freeze   *Freeze       `json:"freeze,omitempty"`
-	Indices  []IndexRecord `json:"indices"`
+	Running  bool     `json:"running"`
+	Snapshot string   `json:"snapshot,omitempty"`
+	Blocked  []string `json:"blocked,omitempty"`
+	Freeze   *Freeze  `json:"freeze,omitempty"`
+	Pieces
+	Indices []IndexRecord `json:"indices"`
 }
 
 // StatusOf puts a ferry's records together.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"esferry/internal/metadata"
 )
 
 // IndexSummary is what a command did with an index, and how the sides stand.
@@ -124,16 +122,6 @@ func (f *Ferry) Verify(ctx context.Context) error {
 		all = append(all, d)
 	}
 	return errors.Join(all...)
-}
-
-// Metadata carries templates and ingest pipelines that the target lacks, and
-// notes what differs; it overwrites nothing.
-func (f *Ferry) Metadata(ctx context.Context) error {
-	return f.phase(ctx, "metadata", "", func(ctx context.Context) error {
-		notes, err := metadata.Carry(ctx, f.source, f.target)
-		f.noteAll(notes)
-		return err
-	})
 }
 
 // Forget drops what the store holds of an index, so that it is carried anew.

@@ -32,7 +32,7 @@ type Spec struct {
 	// Settings are further lines of the configuration; values are YAML. They
 	// win over the lab's own.
 	Settings map[string]string
-	// Secure turns on passwords (ES68, ES717, ES819): see Cluster.Username.
+	// Secure turns on passwords (ES68, ES717, ES819, ES90): see Cluster.Username.
 	Secure bool
 	// TLS, with Secure, turns on HTTPS with a certificate of the lab's own: see
 	// Cluster.CAFile.

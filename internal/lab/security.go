@@ -22,7 +22,7 @@ import (
 )
 
 // secured reports whether the engine carries X-Pack's security.
-func (e Engine) secured() bool { return e == ES68 || e == ES717 || e == ES819 }
+func (e Engine) secured() bool { return e == ES68 || e == ES717 || e == ES819 || e == ES90 }
 
 // security says yes or no to passwords where the engine has them.
 func (c *Cluster) security(n node) map[string]string {
@@ -39,7 +39,7 @@ func (c *Cluster) security(n node) map[string]string {
 	} else {
 		s["xpack.security.authc.realms.file.lab.order"] = "0"
 	}
-	if c.Engine == ES819 {
+	if c.Engine.Major() >= 8 {
 		s["xpack.security.autoconfiguration.enabled"] = "false"
 	}
 	if c.spec.TLS {
@@ -70,7 +70,7 @@ func (c *Cluster) makeAccess() (a access, err error) {
 	case !c.spec.Secure:
 		return a, nil
 	case !c.Engine.secured():
-		return a, fmt.Errorf("%s carries no security plugin; %s, %s and %s do", c.Engine, ES68, ES717, ES819)
+		return a, fmt.Errorf("%s carries no security plugin; %s, %s, %s and %s do", c.Engine, ES68, ES717, ES819, ES90)
 	}
 	c.Username, c.Password = "ferry", rand.Text()
 	if a.hash, err = passwordHash(c.Password); err != nil {

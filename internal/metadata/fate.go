@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -48,14 +49,18 @@ func within(key string, names ...string) bool {
 
 // bound gives the reason to leave behind what is bound to the source's
 // cluster, or would work against a ferry; empty for everything else.
-func (t *translation) bound(key string) string {
+func (t *translation) bound(key string, value json.RawMessage) string {
 	switch {
 	case strings.HasPrefix(key, "archived."):
 		return "it is archived on the source: no engine makes use of it"
 	case within(key, "index.blocks."):
 		return "a block would refuse the documents; set it on the target after the cutover"
+	case t.kept && within(key, "index.lifecycle."):
+		return t.policy(key, value)
+	case t.kept && t.onward() && within(key, "index.plugins.index_state_management."):
+		return ""
 	case within(key, "index.lifecycle.", "index.plugins.index_state_management.", "index.opendistro.index_state_management."):
-		return "policies are not carried, and one would act by the time of the copy; attach it on the target after the cutover"
+		return "a policy would act by the time of the copy; attach it on the target after the cutover"
 	case within(key, "index.routing.allocation.", "index.routing.rebalance."):
 		return "it speaks of the source's nodes"
 	case within(key, "index.frozen", "index.search.throttled", "index.store.snapshot.", "index.searchable_snapshot."):
@@ -76,6 +81,17 @@ func (t *translation) bound(key string) string {
 	default:
 		return ""
 	}
+}
+
+// policy keeps a template's lifecycle policy where the target will have it.
+func (t *translation) policy(key string, value json.RawMessage) string {
+	switch {
+	case t.policies == nil:
+		return "the target has no lifecycle policies"
+	case key == "index.lifecycle.name" && !t.policies[scalar(value)]:
+		return "the target has no lifecycle policy " + scalar(value)
+	}
+	return ""
 }
 
 // removed gives the reason why the target no longer has a setting that

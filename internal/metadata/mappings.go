@@ -25,16 +25,75 @@ func (t *translation) mappings(raw json.RawMessage) (mapping json.RawMessage, ty
 			return raw, ""
 		}
 	}
-	for _, gone := range []string{"_all", "include_in_all", "_timestamp", "_ttl"} {
-		if t.to.AtLeast(7, 0) && o.drop(gone) {
-			t.note(Dropped, "mappings."+gone, "it is gone since 7.0")
+	t.root(o, "mappings")
+	return t.typed(o.encode(), typ)
+}
+
+// root translates one whole mapping: what stands beside the fields, then these.
+func (t *translation) root(o *object, path string) {
+	for _, part := range rootParts() {
+		if part.gone(t) && o.drop(part.name) {
+			t.note(Dropped, path+"."+part.name, "%s", part.reason)
 		}
 	}
 	if o.has("_parent") && t.to.AtLeast(6, 0) {
-		t.note(Obstacle, "mappings._parent", "parents are join fields since 6.0, which means other documents")
+		t.note(Obstacle, path+"._parent", "parents are join fields since 6.0, which means other documents: re-index them by hand with a field of type join")
 	}
-	t.fields(o, "mappings")
-	return t.typed(o.encode(), typ)
+	if o.text("dynamic") == "runtime" && (t.to.Product == cluster.OpenSearch || !t.to.AtLeast(7, 11)) {
+		o.set("dynamic", quote("true"))
+		t.note(Changed, path+".dynamic", "%s has no runtime fields; new fields are mapped", t.to)
+	}
+	t.sourceMode(o, path)
+	t.dynamicTemplates(o, path)
+	t.fields(o, path)
+}
+
+// rootPart is something beside the fields of a mapping that targets refuse.
+type rootPart struct {
+	name   string
+	gone   func(t *translation) bool
+	reason string
+}
+
+func rootParts() []rootPart {
+	since := func(major int) func(*translation) bool {
+		return func(t *translation) bool { return t.to.AtLeast(major, 0) }
+	}
+	lacks := func(major, minor int) func(*translation) bool {
+		return func(t *translation) bool { return !t.elastic(major, minor) }
+	}
+	return []rootPart{
+		{"_all", since(6), "the field _all is gone since 6.0: search several fields, or copy_to one"},
+		{"include_in_all", since(6), "the field _all is gone since 6.0"},
+		{"_timestamp", since(5), "gone since 5.0: give documents a date field"},
+		{"_ttl", since(5), "gone since 5.0: documents no longer expire by themselves"},
+		{"_analyzer", since(5), "gone since 2.0"},
+		{"_boost", since(5), "gone since 2.0"},
+		{"_id", since(5), "nothing of it can be set since 2.0"},
+		{"_uid", since(5), "nothing of it can be set since 2.0"},
+		{"_type", since(5), "nothing of it can be set since 2.0"},
+		{"_index", since(5), "nothing of it can be set since 5.0"},
+		{"_field_names", func(t *translation) bool { return t.elastic(8, 0) }, "nothing of it can be set since 8.0"},
+		{"runtime", lacks(7, 11), "the target has no runtime fields"},
+		{"subobjects", lacks(8, 3), "the target makes objects of names with dots"},
+		{"derived", func(t *translation) bool { return !t.open(2, 15) }, "the target has no derived fields"},
+		{"composite", func(t *translation) bool { return t.to.Product != cluster.OpenSearch }, "the target has no composite fields"},
+	}
+}
+
+// sourceMode drops _source.mode, which the target may not know; what is not
+// stored whole does not come this far.
+func (t *translation) sourceMode(o *object, path string) {
+	source, err := readObject(o.get("_source"))
+	if err != nil || t.elastic(8, 4) || !source.drop("mode") {
+		return
+	}
+	t.note(Dropped, path+"._source.mode", "%s stores _source in one way only", t.to)
+	if len(source.members) == 0 {
+		o.drop("_source")
+		return
+	}
+	o.set("_source", source.encode())
 }
 
 // native translates the mapping of each type for a target that has several
@@ -54,7 +113,7 @@ func (t *translation) native(o *object) (mapping json.RawMessage, typ string) {
 		if name != "_default_" {
 			typ = name
 		}
-		t.fields(inner, "mappings."+name)
+		t.root(inner, "mappings."+name)
 		return inner.encode()
 	})
 	types := len(o.members)
@@ -104,23 +163,55 @@ func OnlyType(d cluster.Definition, name string) (cluster.Definition, error) {
 	return d, nil
 }
 
-// untyped takes the type's name from around the one mapping there is.
+// untyped takes the type's name from around the one mapping there is. What
+// _default_ says has been said to every type of an index when it was made; in a
+// template it is still to be said.
 func (t *translation) untyped(o *object) (*object, string) {
-	o.drop("_default_")
-	switch len(o.members) {
-	case 0:
-		return newObject(), "_doc"
-	case 1:
-	default:
-		t.note(Obstacle, "mappings", "the index has %d types, and an index has one since 6.0: set indices.types to split, which makes an index of each", len(o.members))
+	standard := o.get("_default_")
+	if o.drop("_default_"); standard != nil && !t.kept {
+		t.note(Dropped, "mappings._default_", "it speaks of new types, which there are none of since 6.0")
+	}
+	if len(o.members) > 1 {
+		t.note(Obstacle, "mappings", "%s", severalTypes(len(o.members), t.kept))
 		return nil, ""
 	}
-	inner, err := readObject(o.members[0].value)
+	own, name := json.RawMessage(nil), "_doc"
+	if len(o.members) == 1 {
+		own, name = o.members[0].value, o.members[0].key
+	}
+	if t.kept {
+		own = merged(standard, own)
+	}
+	inner, err := readObject(own)
 	if err != nil {
-		t.note(Obstacle, "mappings."+o.members[0].key, "it cannot be read: %v", err)
+		t.note(Obstacle, "mappings."+name, "it cannot be read: %v", err)
 		return nil, ""
 	}
-	return inner, o.members[0].key
+	return inner, name
+}
+
+func severalTypes(n int, template bool) string {
+	if template {
+		return fmt.Sprintf("the template has %d types, and an index has one since 6.0: make one of each by hand", n)
+	}
+	return fmt.Sprintf("the index has %d types, and an index has one since 6.0: set indices.types to split, which makes an index of each", n)
+}
+
+// merged lays one JSON value over another: objects member by member, anything
+// else whole. What cannot be read is the other's to report.
+func merged(under, over json.RawMessage) json.RawMessage {
+	if len(over) == 0 {
+		return under
+	}
+	a, err := readObject(under)
+	b, bad := readObject(over)
+	if len(under) == 0 || err != nil || bad != nil || !isObject(under) || !isObject(over) {
+		return over
+	}
+	for _, m := range b.members {
+		a.set(m.key, merged(a.get(m.key), m.value))
+	}
+	return a.encode()
 }
 
 // typed puts the type's name around the mapping where the target wants one.
@@ -131,81 +222,4 @@ func (t *translation) typed(mapping json.RawMessage, typ string) (json.RawMessag
 	o := newObject()
 	o.set(typ, mapping)
 	return o.encode(), typ
-}
-
-// fields translates the properties of a mapping or of a field, to any depth.
-func (t *translation) fields(o *object, path string) {
-	for _, group := range []string{"properties", "fields"} {
-		raw := o.get(group)
-		if raw == nil {
-			continue
-		}
-		inner, err := readObject(raw)
-		if err != nil {
-			t.note(Obstacle, path+"."+group, "they cannot be read: %v", err)
-			continue
-		}
-		inner.each(func(name string, value json.RawMessage) json.RawMessage { return t.field(value, path+"."+name) })
-		o.set(group, inner.encode())
-	}
-}
-
-func (t *translation) field(raw json.RawMessage, path string) json.RawMessage {
-	o, err := readObject(raw)
-	if err != nil {
-		t.note(Obstacle, path, "it cannot be read: %v", err)
-		return raw
-	}
-	if o.text("type") == "string" {
-		t.text(o, path)
-	}
-	if t.to.AtLeast(7, 0) && o.drop("include_in_all") {
-		t.note(Dropped, path+".include_in_all", "the field _all is gone since 6.0")
-	}
-	t.kind(o, path)
-	t.fields(o, path)
-	return o.encode()
-}
-
-// text turns a string of Elasticsearch 2 into text or keyword.
-func (t *translation) text(o *object, path string) {
-	switch o.text("index") {
-	case "not_analyzed":
-		o.set("type", quote("keyword"))
-		o.drop("index")
-	case "no":
-		o.set("type", quote("text"))
-		o.set("index", json.RawMessage("false"))
-	default:
-		o.set("type", quote("text"))
-		o.drop("index")
-	}
-	t.note(Changed, path, "string is %s since 5.0", o.text("type"))
-}
-
-// kind refuses or renames types of fields that the target does not have.
-func (t *translation) kind(o *object, path string) {
-	name := o.text("type")
-	switch {
-	case name == "" || t.from.Product == t.to.Product:
-	case t.to.Product == cluster.OpenSearch && name == "flattened":
-		o.set("type", quote("flat_object"))
-		t.note(Changed, path, "flattened is called flat_object")
-	case t.to.Product == cluster.Elasticsearch && name == "flat_object":
-		o.set("type", quote("flattened"))
-		t.note(Changed, path, "flat_object is called flattened")
-	case slices.Contains(foreign(t.to.Product), name):
-		t.note(Obstacle, path, "%s has no field type %s", t.to, name)
-	}
-}
-
-// foreign lists field types that only the other product has.
-func foreign(product string) []string {
-	if product == cluster.OpenSearch {
-		return []string{
-			"dense_vector", "sparse_vector", "semantic_text", "histogram", "version", "aggregate_metric_double",
-			"point", "shape", "counted_keyword", "passthrough", "rank_vectors",
-		}
-	}
-	return []string{"knn_vector", "star_tree", "derived", "semantic"}
 }

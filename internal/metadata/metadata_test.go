@@ -1,7 +1,6 @@
 package metadata_test
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -48,7 +47,7 @@ func TestMappings(t *testing.T) {
 	f(es("6.8.23"), es("8.19.0"), `{"user":`+odd+`}`, odd, "")
 	f(es("6.8.23"), es("6.8.23"), `{"user":`+odd+`}`, `{"user":`+odd+`}`, "user")
 	f(es("5.6.16"), es("7.10.2"), `{"_default_":{},"doc":{"_all":{"enabled":false},"properties":{"x":{"type":"text","include_in_all":false}}}}`,
-		`{"properties":{"x":{"type":"text"}}}`, "", "_all", "include_in_all")
+		`{"properties":{"x":{"type":"text"}}}`, "", "_default_", "_all", "include_in_all")
 	f(es("2.4.6"), es("7.10.2"), `{"doc":{"properties":{"k":{"type":"string","index":"not_analyzed"},"t":{"type":"string","fields":{"raw":{"type":"string","index":"no"}}}}}}`,
 		`{"properties":{"k":{"type":"keyword"},"t":{"type":"text","fields":{"raw":{"type":"text","index":false}}}}}`, "", "keyword", "text", "text")
 	f(es("7.10.2"), openSearch(), `{"properties":{"f":{"type":"flattened"}}}`, `{"properties":{"f":{"type":"flat_object"}}}`, "", "flat_object")
@@ -96,57 +95,5 @@ func TestAliasActions(t *testing.T) {
 	}
 	if want := `{"add":{"index":"new","alias":"search","filter":{"term":{"n":1.10}},"is_write_index":true}}`; string(actions[0]) != want {
 		t.Errorf("got %s, want %s", actions[0], want)
-	}
-}
-
-// shelf is an engine's templates and pipelines.
-type shelf struct {
-	identity cluster.Identity
-	all      map[cluster.MetadataKind]map[string]json.RawMessage
-}
-
-func (s *shelf) Identity() cluster.Identity { return s.identity }
-
-func (s *shelf) ListMetadata(_ context.Context, kind cluster.MetadataKind) (map[string]json.RawMessage, error) {
-	return s.all[kind], nil
-}
-
-func (s *shelf) PutMetadata(_ context.Context, kind cluster.MetadataKind, name string, definition json.RawMessage) error {
-	if strings.Contains(string(definition), "refuse me") {
-		return &cluster.Error{Status: 400, Reason: "no such processor"}
-	}
-	if s.all[kind] == nil {
-		s.all[kind] = map[string]json.RawMessage{}
-	}
-	s.all[kind][name] = definition
-	return nil
-}
-
-func TestCarryOverwritesNothing(t *testing.T) {
-	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
-	source := &shelf{es("7.10.2"), map[cluster.MetadataKind]map[string]json.RawMessage{
-		cluster.LegacyTemplate: {
-			"mine":     raw(`{"index_patterns":["logs-*"],"settings":{"index.number_of_shards":"2"},"mappings":{"properties":{"a":{"type":"long"}}},"aliases":{}}`),
-			"changed":  raw(`{"index_patterns":["x"]}`),
-			".watches": raw(`{}`),
-		},
-		cluster.IndexTemplate:  {"logs": raw(`{"_meta":{"managed":true}}`)},
-		cluster.IngestPipeline: {"good": raw(`{"processors":[]}`), "bad": raw(`{"processors":["refuse me"]}`)},
-	}}
-	target := &shelf{openSearch(), map[cluster.MetadataKind]map[string]json.RawMessage{cluster.LegacyTemplate: {"changed": raw(`{"index_patterns":["y"]}`)}}}
-	notes, err := metadata.Carry(t.Context(), source, target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(notes) != 2 || !strings.Contains(notes[0].Reason, "no such processor") || !strings.Contains(notes[1].Reason, "stays") {
-		t.Errorf("got notes %v, want the refused pipeline and the template that stays", notes)
-	}
-	there := target.all[cluster.LegacyTemplate]
-	if string(there["changed"]) != `{"index_patterns":["y"]}` || there["mine"] == nil || there[".watches"] != nil || target.all[cluster.IndexTemplate] != nil {
-		t.Errorf("got %s", there)
-	}
-	again, err := metadata.Carry(t.Context(), source, target)
-	if err != nil || len(again) != 2 {
-		t.Errorf("carried again: got %v, %v, want the same two notes", again, err)
 	}
 }

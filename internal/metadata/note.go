@@ -11,6 +11,8 @@ type Level string
 
 // The levels, from the least to the most.
 const (
+	// Shadowed is carried, and without effect for now.
+	Shadowed Level = "shadowed"
 	// Changed is carried, in other words.
 	Changed Level = "changed"
 	// Dropped is left behind; documents arrive whole without it.
@@ -52,8 +54,13 @@ type translation struct {
 	from, to cluster.Identity
 	// kept says that settings which a ferry takes off an index stay in: so it
 	// is with templates.
-	kept  bool
-	notes []Note
+	kept bool
+	// policies are the lifecycle policies that templates may name; nil where the
+	// target has none.
+	policies map[string]bool
+	// components are the component templates that index templates may name.
+	components map[string]bool
+	notes      []Note
 }
 
 func (t *translation) note(level Level, path, format string, args ...any) {

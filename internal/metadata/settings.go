@@ -74,7 +74,7 @@ func (t *translation) setting(s setting) (setting, bool) {
 	if !t.kept && apart(s.key) || internal(s.key) {
 		return s, false
 	}
-	for _, reason := range []string{t.bound(s.key), t.removed(s.key)} {
+	for _, reason := range []string{t.bound(s.key, s.value), t.removed(s.key)} {
 		if reason != "" {
 			t.note(Dropped, s.key, "%s", reason)
 			return s, false
@@ -82,6 +82,8 @@ func (t *translation) setting(s setting) (setting, bool) {
 	}
 	switch {
 	case strings.HasPrefix(s.key, "index.analysis."), strings.HasPrefix(s.key, "index.similarity."):
+		return s, true
+	case within(s.key, "index.lifecycle.", "index.plugins.index_state_management."):
 		return s, true
 	case s.key == "index.mode":
 		return s, t.mode(s)

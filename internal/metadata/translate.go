@@ -15,6 +15,7 @@ func Translate(d cluster.Definition, from, to cluster.Identity) (cluster.Definit
 	t := &translation{where: d.Index, from: from, to: to}
 	d.Settings = t.settings(d.Settings)
 	d.Mappings, d.Type = t.mappings(d.Mappings)
+	d.Settings = t.room(d.Settings, d.Mappings)
 	return d, t.notes
 }
 

@@ -17,6 +17,6 @@ func nameIsFree(ctx context.Context, s Subject) (Obstacle, error) {
 	}
 	return Obstacle{
 		Problem: fmt.Sprintf("the target has an index or alias named %s already", s.TargetName),
-		Remedy:  fmt.Sprintf("delete it on the target, or give another name under indices.rename: {%s: NEW-NAME}", s.Index.Name),
+		Remedy:  fmt.Sprintf("delete it on the target, let snapshot.on_existing decide where it goes by snapshot, or give another name under indices.rename: {%s: NEW-NAME}", s.Index.Name),
 	}, nil
 }

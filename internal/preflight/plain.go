@@ -5,6 +5,16 @@ import (
 	"strings"
 )
 
+// DataStream refuses a stream whose name was asked for: its documents lie in
+// hidden indices, which would be left behind without a word.
+func DataStream(name string) Obstacle {
+	return Obstacle{
+		Index:   name,
+		Problem: "it is a data stream, whose indices take no versions from outside",
+		Remedy:  "put it under indices.exclude, and carry it by snapshot and restore while its writers rest",
+	}
+}
+
 // isPlain: backing indices of data streams refuse external versions (S3.7), and
 // frozen or mounted indices do not answer searches in full (S5).
 func isPlain(_ context.Context, s Subject) (Obstacle, error) {

@@ -38,6 +38,10 @@ type Event struct {
 	Total int64 `json:"total,omitempty"`
 	Docs  int64 `json:"docs,omitempty"`
 	Bytes int64 `json:"bytes,omitempty"`
+	// Files and bytes of a snapshot or a restore are of so many.
+	Files      int64 `json:"files,omitempty"`
+	TotalFiles int64 `json:"total_files,omitempty"`
+	TotalBytes int64 `json:"total_bytes,omitempty"`
 	// Lag is the count of operations outstanding.
 	Lag     int64   `json:"lag,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"`

@@ -76,6 +76,10 @@ func (l *Lines) progress(e Event) {
 		return
 	}
 	t.told = e.Time
+	if e.TotalFiles > 0 {
+		l.tell(e, "%d of %d shards, %d of %d files, %s of %s", e.Done, e.Total, e.Files, e.TotalFiles, Size(e.Bytes), Size(e.TotalBytes))
+		return
+	}
 	if t.total > 0 {
 		l.tell(e, "%d of %d, %s", t.done, t.total, Size(t.bytes))
 		return

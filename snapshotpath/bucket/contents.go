@@ -43,9 +43,9 @@ func (c *Copier) Contents(ctx context.Context) (Comparison, error) {
 	}
 	var mu sync.Mutex
 	t := newTransfer(c, h.Source)
-	g, ctx := group.New(ctx)
+	g, inner := group.New(ctx)
 	for _, p := range h.pairs {
-		err := t.start(ctx, g, p.Source.Key, func(ctx context.Context) error {
+		err := t.start(inner, g, p.Source.Key, func(ctx context.Context) error {
 			why, err := t.compare(ctx, p)
 			if err != nil {
 				return err

@@ -12,6 +12,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"esferry/snapshotpath/bucket/layout"
 )
 
 // passes over a repository that is written while it is copied.
@@ -22,9 +24,12 @@ const passes = 5
 type Copier struct {
 	From, To *Bucket
 	// List gives each side's objects; nil stands for Everything. Both sides are
-	// asked for the same part of the repository. The state of the root is always
-	// read beside it.
+	// asked for the same part of the repository, which the root's index-N and
+	// index.latest always belong to.
 	List Listing
+	// Snapshots by name: only these and their indices are copied, found by the
+	// repository's own metadata. Empty is the whole repository.
+	Snapshots []string
 	// Quiet returns when nobody writes to the source's repository; it is asked
 	// before each pass. Nil where that cannot be known.
 	Quiet func(ctx context.Context) error
@@ -41,8 +46,8 @@ type Report struct {
 	// Copied went over; Skipped was there already.
 	Copied  Total `json:"copied"`
 	Skipped Total `json:"skipped"`
-	// Source is the whole repository, and Target the same keys on the other side:
-	// both agree.
+	// Source is the whole repository, or what was looked at of chosen snapshots,
+	// and Target the same keys on the other side: both agree.
 	Source Total `json:"source"`
 	Target Total `json:"target"`
 	// Foreign lies on either side and belongs to no repository, LeftOver on the
@@ -55,6 +60,13 @@ type Report struct {
 	Passes int `json:"passes"`
 	// Aborted counts uploads that a killed run had left open.
 	Aborted int64 `json:"aborted_uploads"`
+	// Snapshots are the chosen ones that were carried, and There those that were
+	// there already, whole, and were not looked at again.
+	Snapshots []string `json:"snapshots,omitempty"`
+	There     []string `json:"snapshots_there,omitempty"`
+	// Unread says why the whole repository was copied although snapshots were
+	// chosen; empty where its metadata could be read.
+	Unread string `json:"unread,omitempty"`
 }
 
 // MovedError says that the source's repository was written on while it was
@@ -88,12 +100,36 @@ func (e *ArchivedError) NextStep() string {
 	return "restore them (aws s3api restore-object, or the provider's batch restore) and wait until they are readable, take the repository's prefix out of the lifecycle rule, then run again"
 }
 
+// ShallowError refuses a repository with snapshots of OpenSearch that hold
+// references to a remote store, and no segments: a copy of it restores nothing.
+type ShallowError struct{ Bucket, Key string }
+
+// Error names the first of their files.
+func (e *ShallowError) Error() string {
+	return fmt.Sprintf("the repository in %s holds shallow copies, which are references to a remote store without segments: %s", e.Bucket, e.Key)
+}
+
+// NextStep is printed on a line of its own.
+func (e *ShallowError) NextStep() string {
+	return "take a snapshot into a repository without remote_store_index_shallow_copy, and copy that"
+}
+
 // errEmpty is a source without a repository.
 var errEmpty = errors.New("it holds no snapshot repository")
 
 // Plan lists both sides once and says what a copy would do. It changes nothing.
 // Its errors are those that Copy would refuse with.
 func (c *Copier) Plan(ctx context.Context) (Plan, error) {
+	if len(c.Snapshots) > 0 {
+		v, err := c.survey(ctx)
+		if _, unknown := errors.AsType[*layout.ShapeError](err); !unknown {
+			return v.plan, err
+		}
+	}
+	return c.planWhole(ctx)
+}
+
+func (c *Copier) planWhole(ctx context.Context) (Plan, error) {
 	p, err := c.compare(ctx)
 	if err != nil {
 		return p, err
@@ -101,18 +137,29 @@ func (c *Copier) Plan(ctx context.Context) (Plan, error) {
 	if newest(p.roots).Key == "" {
 		return p, &Error{Op: "copy", Bucket: c.From.String(), Err: errEmpty}
 	}
+	if p.shallow != "" {
+		return p, &ShallowError{Bucket: c.From.String(), Key: p.shallow}
+	}
+	if err := c.refuseHashed(ctx, newest(p.roots)); err != nil {
+		return p, err
+	}
 	if p.Archived.Objects > 0 {
 		return p, &ArchivedError{Bucket: c.From.String(), Class: p.class, Objects: p.Archived}
 	}
 	return p, c.refuseForeign(ctx, &p)
 }
 
-// Copy makes the target's repository what the source's is.
+// Copy makes the target's repository what the source's is, or adds the chosen
+// snapshots to it.
 func (c *Copier) Copy(ctx context.Context) (Report, error) {
 	var (
 		sum  Report
 		last error
 	)
+	pass := c.pass
+	if len(c.Snapshots) > 0 {
+		pass = c.passChosen
+	}
 	for range passes {
 		sum.Passes++
 		if c.Quiet != nil {
@@ -120,7 +167,11 @@ func (c *Copier) Copy(ctx context.Context) (Report, error) {
 				return sum, err
 			}
 		}
-		done, err := c.pass(ctx, &sum)
+		done, err := pass(ctx, &sum)
+		if unknown, ok := errors.AsType[*layout.ShapeError](err); ok && sum.Unread == "" {
+			sum.Unread, pass = unknown.Error(), c.pass
+			continue
+		}
 		if done || err != nil && !gone(err) {
 			return sum, err
 		}
@@ -136,24 +187,17 @@ func (c *Copier) Copy(ctx context.Context) (Report, error) {
 // pass copies once what the target lacks, stage by stage. It is done when the
 // source's root is what it was, and the target holds it all.
 func (c *Copier) pass(ctx context.Context, sum *Report) (done bool, err error) {
-	p, err := c.Plan(ctx)
+	p, err := c.planWhole(ctx)
 	if err != nil {
 		return false, err
 	}
 	sum.Skipped, sum.Foreign, sum.LeftOver, sum.Kept = p.Skipped, p.Foreign, p.LeftOver, p.Kept
-	aborted, err := c.To.abandoned(ctx, p.Copy[Blobs])
-	sum.Aborted += aborted
-	if err != nil {
-		return false, err
-	}
 	t := newTransfer(c, p.Missing)
 	defer func() { t.tally.addTo(&sum.Copied) }()
-	for _, stage := range []Stage{Blobs, Shards, Root} {
-		if err := t.all(ctx, p.Copy[stage]); err != nil {
-			return false, err
-		}
+	if err := t.stages(ctx, p, sum); err != nil {
+		return false, err
 	}
-	if moved, err := c.moved(ctx, p); err != nil || moved {
+	if moved, err := c.moved(ctx, p.roots); err != nil || moved {
 		return false, err
 	}
 	// In order, one after the other: the highest generation last.
@@ -163,6 +207,18 @@ func (c *Copier) pass(ctx context.Context, sum *Report) (done bool, err error) {
 		}
 	}
 	return c.agree(ctx, p, sum)
+}
+
+// stages copies all but the root's index-N and index.latest.
+func (t *transfer) stages(ctx context.Context, p Plan, sum *Report) error {
+	aborted, err := t.to.abandoned(ctx, slices.Concat(p.Copy[:]...))
+	sum.Aborted += aborted
+	for _, stage := range []Stage{Blobs, Shards, Root} {
+		if err == nil {
+			err = t.all(ctx, p.Copy[stage])
+		}
+	}
+	return err
 }
 
 // agree lists both sides again where anything was copied: each object of the
@@ -176,7 +232,7 @@ func (c *Copier) agree(ctx context.Context, p Plan, sum *Report) (bool, error) {
 		}
 		now = again
 	}
-	if moved, err := c.moved(ctx, p); err != nil || moved {
+	if moved, err := c.moved(ctx, p.roots); err != nil || moved {
 		return false, err
 	}
 	if now.Unlike != "" {
@@ -186,10 +242,10 @@ func (c *Copier) agree(ctx context.Context, p Plan, sum *Report) (bool, error) {
 	return true, nil
 }
 
-// moved reports whether the source's root is not what a plan was made from.
-func (c *Copier) moved(ctx context.Context, p Plan) (bool, error) {
+// moved reports whether the source's root is not what it was.
+func (c *Copier) moved(ctx context.Context, was []Object) (bool, error) {
 	now, err := c.From.roots(ctx)
-	return !slices.EqualFunc(now, p.roots, func(a, b Object) bool {
+	return !slices.EqualFunc(now, was, func(a, b Object) bool {
 		return a.Key == b.Key && a.Size == b.Size && a.ETag == b.ETag && a.Changed.Equal(b.Changed)
 	}), err
 }
@@ -197,8 +253,16 @@ func (c *Copier) moved(ctx context.Context, p Plan) (bool, error) {
 // compare lists both sides and says what the target lacks.
 func (c *Copier) compare(ctx context.Context) (Plan, error) {
 	p, err := scan(ctx, c, Diff)
-	if err != nil || len(p.doubts) == 0 {
+	if err != nil {
 		return p, err
+	}
+	return c.settled(ctx, p)
+}
+
+// settled decides what listings leave open.
+func (c *Copier) settled(ctx context.Context, p Plan) (Plan, error) {
+	if len(p.doubts) == 0 {
+		return p, nil
 	}
 	md5s, err := c.md5s(ctx, p.doubts[0].Pair)
 	p.settle(md5s)

@@ -72,14 +72,14 @@ func (e *Error) NextStep() string {
 		return "make the bucket, or correct its name under snapshot.copy"
 	case slices.Contains([]string{"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "SecurityTokenExpired"}, e.Code):
 		return "give a new session_token with its keys, or a role_arn that renews itself, and run again" + again
+	case e.Code == "InvalidObjectState":
+		return "restore the object from its archive tier, then run again" + again
 	case e.Code == "RequestTimeTooSkewed":
 		return "set the clock of this machine: services refuse requests that are 15 minutes off"
-	case slices.Contains([]string{"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"}, e.Code):
+	case slices.Contains([]string{"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "XAdminUserNotFound"}, e.Code):
 		return "check access_key_id and secret_access_key of this bucket under snapshot.copy"
 	case e.Code == "AccessDenied" || e.Status == http.StatusForbidden:
 		return "grant this bucket's keys under snapshot.copy their permissions: the source's bucket must be listed and read (and its KMS key used), the target's listed and written"
-	case e.Code == "InvalidObjectState":
-		return "restore the object from its archive tier, then run again" + again
 	case e.full():
 		return "make room on the target, then run again" + again
 	case e.throttled():
@@ -109,8 +109,12 @@ func (b *Bucket) failed(op, key string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s %s%s: %w", op, b, key, err)
 	}
+	if told, ok := err.(*Error); ok { //nolint:errorlint // the other side's own error is meant, not one below
+		return told
+	}
 	e := &Error{Op: op, Bucket: b.String(), Key: key, Err: err, unreached: !b.reached.Load()}
-	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+	// No answer at all comes as one with status 0.
+	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && answer.HTTPStatusCode() > 0 {
 		e.Status, e.unreached = answer.HTTPStatusCode(), false
 	}
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
@@ -137,7 +141,7 @@ func reason(err error) string {
 // under the copy: the listing is no longer true.
 func gone(err error) bool {
 	e, ok := errors.AsType[*Error](err)
-	return ok && (e.Code == "NoSuchKey" || e.Status == http.StatusPreconditionFailed || errors.Is(err, errChanged))
+	return ok && (e.Code == "NoSuchKey" || e.Code == "NotFound" || e.Status == http.StatusPreconditionFailed || errors.Is(err, errChanged))
 }
 
 // refused reports whether a service does not copy by itself, or may not read

@@ -37,7 +37,10 @@ func Everything(ctx context.Context, b *Bucket) iter.Seq2[Object, error] { retur
 
 // List gives every object below the prefix, the next page being fetched while
 // one is used. The sequence ends after an error.
-func (b *Bucket) List(ctx context.Context) iter.Seq2[Object, error] {
+func (b *Bucket) List(ctx context.Context) iter.Seq2[Object, error] { return b.below(ctx, "") }
+
+// below lists what has a key that begins with prefix.
+func (b *Bucket) below(ctx context.Context, prefix string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
@@ -45,7 +48,7 @@ func (b *Bucket) List(ctx context.Context) iter.Seq2[Object, error] {
 		pages := make(chan []types.Object, 1)
 		g.Go("list "+b.String(), func(ctx context.Context) error {
 			defer close(pages)
-			return b.pages(ctx, s3.ListObjectsV2Input{Prefix: &b.prefix}, pages)
+			return b.pages(ctx, s3.ListObjectsV2Input{Prefix: b.key(prefix)}, pages)
 		})
 		for page := range pages {
 			for _, o := range page {

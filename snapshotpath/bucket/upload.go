@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"esferry/internal/group"
+	"esferry/internal/retry"
 )
 
 // upload is one large object on its way, in parts.
@@ -64,7 +65,8 @@ func (t *transfer) begin(ctx context.Context, o Object, count int64) (*upload, e
 	u := &upload{object: o, parts: make([]types.CompletedPart, count)}
 	u.left.Store(count)
 	err := t.try(ctx, t.to, opWrite, o.Key, func(ctx context.Context) error {
-		out, err := t.to.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &t.to.name, Key: t.to.key(o.Key)})
+		// Whoever gives up must know what to abort: it is heard to its end.
+		out, err := t.to.client.CreateMultipartUpload(context.WithoutCancel(ctx), &s3.CreateMultipartUploadInput{Bucket: &t.to.name, Key: t.to.key(o.Key)})
 		if err == nil {
 			u.id = out.UploadId
 		}
@@ -78,11 +80,11 @@ func (t *transfer) begin(ctx context.Context, o Object, count int64) (*upload, e
 
 // part moves one part of an upload.
 func (t *transfer) part(ctx context.Context, u *upload, i, from, length int64) error {
-	return t.piece(ctx, u.object, from, length, func(ctx context.Context, data []byte, sum *string, sign func(*s3.Options)) error {
+	return t.piece(ctx, u.object, from, length, func(ctx context.Context, data []byte, sum *string) error {
 		out, err := t.to.client.UploadPart(ctx, &s3.UploadPartInput{
 			Bucket: &t.to.name, Key: t.to.key(u.object.Key), UploadId: u.id, PartNumber: number(i),
 			Body: bytes.NewReader(data), ContentLength: aws.Int64(length), ContentMD5: sum,
-		}, sign)
+		}, t.unsigned())
 		if err == nil {
 			u.parts[i] = types.CompletedPart{ETag: out.ETag, PartNumber: number(i)}
 		}
@@ -155,12 +157,27 @@ func (s *uploads) abort(ctx context.Context, b *Bucket) error {
 	return errors.Join(failed...)
 }
 
+// A part that was on its way may arrive after the abort and bring the upload
+// back, so an abort is repeated until there is nothing to abort.
+const (
+	aborts      = 3
+	abortsApart = 200 * time.Millisecond
+)
+
 func (b *Bucket) abort(ctx context.Context, key string, id *string) error {
-	_, err := b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b.name, Key: b.key(key), UploadId: id})
-	if _, done := errors.AsType[*types.NoSuchUpload](err); err == nil || done {
-		return nil
+	for range aborts {
+		_, err := b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b.name, Key: b.key(key), UploadId: id})
+		if _, done := errors.AsType[*types.NoSuchUpload](err); done {
+			return nil
+		}
+		if err == nil {
+			err = retry.Sleep(ctx, abortsApart)
+		}
+		if err != nil {
+			return b.failed("abort the upload of", key, err)
+		}
 	}
-	return b.failed("abort the upload of", key, err)
+	return nil
 }
 
 // abandoned aborts the uploads that a killed run left of these keys, which

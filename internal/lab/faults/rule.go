@@ -33,6 +33,11 @@ const (
 	State Kind = "state"
 	// Refresh is a path that ends in /_refresh.
 	Refresh Kind = "refresh"
+	// TakeSnapshot asks for a snapshot, RestoreSnapshot for one to be restored.
+	TakeSnapshot    Kind = "take snapshot"
+	RestoreSnapshot Kind = "restore snapshot"
+	// PutSettings changes the settings of indices.
+	PutSettings Kind = "put settings"
 	// Other is everything else.
 	Other Kind = "other"
 )
@@ -62,6 +67,20 @@ func kindOf(r *http.Request) Kind {
 		return State
 	case slices.Contains(steps, "_stats"):
 		return Stats
+	default:
+		return changeOf(r.Method, steps, last)
+	}
+}
+
+// changeOf tells requests apart that change more than documents.
+func changeOf(method string, steps []string, last string) Kind {
+	switch {
+	case last == "_restore":
+		return RestoreSnapshot
+	case method == http.MethodPut && len(steps) == 3 && steps[0] == "_snapshot":
+		return TakeSnapshot
+	case method == http.MethodPut && last == "_settings":
+		return PutSettings
 	default:
 		return Other
 	}

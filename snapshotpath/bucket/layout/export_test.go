@@ -1,0 +1,4 @@
+package layout
+
+// DecodeSmile is for tests of the format itself.
+var DecodeSmile = decodeSmile
