@@ -7,9 +7,10 @@
 //
 //  1. Register the repository on the source, the engine verifying it;
 //  2. Take a snapshot: found by its name if an earlier run asked for it, else
-//     asked for, and followed until it is SUCCESS;
+//     asked for, and followed until it is SUCCESS; Delete takes it away again;
 //  3. the repository is copied, and registered read-only on the target;
-//  4. Restore asks for each index, and reads it back where the answer is lost;
+//  4. Restore closes or deletes what it is to restore over, asks for the index,
+//     and looks where that comes from before it asks a second time;
 //  5. WaitStarted returns when the index's own primaries are started.
 //
 // Not guaranteed: that a snapshot holds nothing above the watermark taken

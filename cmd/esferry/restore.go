@@ -24,7 +24,8 @@ newest snapshot that this ferry has taken, and counts them against the source.
 An index that the target has already is treated as snapshot.on_existing says:
 error refuses, close restores over it, delete deletes it first, rename leaves it
 alone and gives the restored one a name with a time. Interrupted, the next call
-goes on; what it has restored from this snapshot is not restored again.`,
+ends that restore first; what is restored from a snapshot is not restored from it
+again.`,
 		Example: "  esferry restore --dry-run -c ferry.yaml\n  esferry restore users --on-existing close -c ferry.yaml",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, indices []string) error {
@@ -62,7 +63,11 @@ func (iv *invocation) restore(ctx context.Context, f *ferry.Ferry, q ferry.Resto
 	if err != nil && !errors.Is(err, ferry.ErrDifference) {
 		return err
 	}
-	return errors.Join(iv.showRestored(p.Snapshot, done), err)
+	if err := errors.Join(iv.showRestored(p.Snapshot, done), err); err != nil || !p.Unfinished {
+		return err
+	}
+	// What was interrupted has ended; now the newest.
+	return iv.restore(ctx, f, q, false)
 }
 
 func (iv *invocation) showRestorePlan(p ferry.RestorePlan) error {

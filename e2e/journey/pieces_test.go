@@ -2,7 +2,6 @@ package journey_test
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -201,11 +200,15 @@ func TestPiecesKilled(t *testing.T) {
 		source.Use(faults.Rule{Kinds: []faults.Kind{faults.TakeSnapshot}, Fault: hidden})
 		esferry(t, create...).want(t, 0)
 		source.Use()
-		p.mustHoldSnapshots(t, 2+i)
+		p.mustHoldSnapshots(t, 2+2*i)
 		esferry(t, "repo", "copy", "-c", yaml).want(t, 0)
 		if i == 0 {
 			killedAt(t, target, faults.Rule{Kinds: []faults.Kind{faults.RestoreSnapshot}, Fault: faults.Refuse}, restore...)
 			p.mustTellOfTheClosed(t, yaml)
+			// A newer snapshot does not make it forget what is to be put back.
+			p.change(t, "code", 7)
+			esferry(t, create...).want(t, 0)
+			esferry(t, "repo", "copy", "-c", yaml).want(t, 0)
 		} else {
 			killedAt(t, target, faults.Rule{Kinds: []faults.Kind{faults.PutSettings}, Fault: faults.Refuse}, restore...)
 		}
@@ -246,69 +249,4 @@ func (p *pair) restoreUUID(t *testing.T, index string) string {
 	}
 	id, _, _ := strings.Cut(after, `"`)
 	return id
-}
-
-// TestRunOverExisting lets a ferry meet indices that the target has already.
-func TestRunOverExisting(t *testing.T) {
-	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
-	p.load(t, logs("logs-a", 1500), logs("logs-b", 1500), logs("logs-c", 500), logs("logs-d", 500))
-	foreign := func(index string, shards int) {
-		t.Helper()
-		call(t, "PUT", p.target.URL()+"/"+index, fmt.Sprintf(`{"settings":{"number_of_shards":%d,"refresh_interval":"9s"},"aliases":{"kept-%s":{}}}`, shards, index))
-		call(t, "PUT", p.target.URL()+"/"+index+"/_doc/foreign?refresh=true", `{"mine":true}`)
-	}
-	foreign("logs-a", 2)
-	foreign("logs-b", 3)
-	foreign("logs-c", 2)
-	foreign("logs-d", 2)
-	refused := func(yaml, why string) {
-		t.Helper()
-		if o := esferry(t, "run", "-c", yaml).want(t, 1); !strings.Contains(o.stderr, why) {
-			t.Errorf("got %s, want %q", o.stderr, why)
-		}
-		if got := call(t, "GET", p.target.URL()+"/_cat/indices/logs-*?h=status", ""); strings.Contains(got, "close") {
-			t.Errorf("an index was closed: %s", got)
-		}
-	}
-	refused(p.piecewise(t, "asks", `"logs-*"`, ""), "on_existing")
-	refused(p.piecewise(t, "counts", `logs-b`, "  on_existing: close\n"), "3 shards")
-
-	closing := p.piecewise(t, "closes", "logs-a", "  on_existing: close\n")
-	killedIn(t, "restore", "run", "--cutover", "--json", "-c", closing)
-	esferry(t, "run", "--cutover", "-c", closing).want(t, 0)
-	p.mustBeEqual(t, "logs-a")
-	if got := call(t, "GET", p.target.URL()+"/logs-a?flat_settings=true", ""); !strings.Contains(got, "kept-logs-a") || !strings.Contains(got, `"index.refresh_interval":"9s"`) {
-		t.Errorf("closed and restored over: the target's own are lost: %s", got)
-	}
-	deleting := p.piecewise(t, "deletes", "logs-b", "  on_existing: delete\n")
-	killedIn(t, "restore", "run", "--json", "-c", deleting)
-	esferry(t, "run", "--cutover", "-c", deleting).want(t, 0)
-	p.mustBeEqual(t, "logs-b")
-
-	renaming := p.piecewise(t, "renames", "logs-c", "  on_existing: rename\n")
-	esferry(t, "run", "-c", renaming).want(t, 0)
-	var status struct{ Indices []struct{ Target string } }
-	decode(t, esferry(t, "status", "--json", "-c", renaming).want(t, 0).stdout, &status)
-	if len(status.Indices) != 1 || !strings.HasPrefix(status.Indices[0].Target, "logs-c-restored-") {
-		t.Fatalf("got %+v, want a name of its own", status)
-	}
-	if got := call(t, "GET", p.target.URL()+"/logs-c/_count", ""); !strings.Contains(got, `"count":1,`) {
-		t.Errorf("somebody else's index was touched: %s", got)
-	}
-	d, err := lab.Compare(t.Context(), p.source.URL(), p.target.URL(), "logs-c", status.Indices[0].Target)
-	if err != nil || !d.Equal() {
-		t.Errorf("got %v (%v), want it equal", d, err)
-	}
-
-	// Somebody makes it anew after it was decided about.
-	anew := p.piecewise(t, "anew", "logs-d", "  on_existing: close\n")
-	killedIn(t, "copy", "run", "--json", "-c", anew)
-	call(t, "DELETE", p.target.URL()+"/logs-d", "")
-	foreign("logs-d", 2)
-	if o := esferry(t, "run", "-c", anew).want(t, 1); !strings.Contains(o.stderr, "somebody else") {
-		t.Errorf("got %s, want a refusal", o.stderr)
-	}
-	if got := call(t, "GET", p.target.URL()+"/logs-d/_count", ""); !strings.Contains(got, `"count":1,`) {
-		t.Errorf("somebody else's index was touched: %s", got)
-	}
 }

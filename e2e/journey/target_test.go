@@ -160,6 +160,23 @@ func TestPipelinesOfTheTarget(t *testing.T) {
 	if got := call(t, "GET", p.target.URL()+"/fresh/_doc/1", ""); !strings.Contains(got, "last_was_here") {
 		t.Errorf("the pipelines do nothing, so that the test shows nothing: %s", got)
 	}
+	p.refusesStreams(t)
+}
+
+// refusesStreams wants a data stream to be named where its name was asked for.
+func (p *pair) refusesStreams(t *testing.T) {
+	t.Helper()
+	call(t, "PUT", p.source.URL()+"/_index_template/events", `{"index_patterns":["events"],"data_stream":{}}`)
+	call(t, "PUT", p.source.URL()+"/_data_stream/events", "")
+	asked := p.config(t, "streams", `"*"`, "")
+	if o := esferry(t, "run", "--dry-run", "-c", asked).want(t, 1); !strings.Contains(o.stdout, "obstacle: index events: it is a data stream") {
+		t.Errorf("got %s, want the data stream named as an obstacle", o.stdout)
+	}
+	var got pieces
+	decode(t, esferry(t, "metadata", "diff", "--json", "-c", asked).want(t, 3).stdout, &got)
+	if lines := got.lines(); !strings.Contains(lines, "data_stream events not_carried\n") || strings.Contains(lines, ".ds-events") {
+		t.Errorf("got %s, want the data stream, and not its indices", lines)
+	}
 }
 
 // TestFamiliesAndPoison carries an index of several types with parents, and

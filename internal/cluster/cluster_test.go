@@ -301,6 +301,23 @@ func TestGzip(t *testing.T) {
 	}
 }
 
+func TestClosingIsNotAllowed(t *testing.T) {
+	f := func(status int, body string, want bool) {
+		t.Helper()
+		c := answering(t, fixed(status, body))
+		if can, err := c.CanClose(t.Context(), "users"); err != nil || can != want {
+			t.Errorf("status %d %s: got %t (%v), want %t", status, body, can, err, want)
+		}
+	}
+	door := `{"Message":"Your request: '/users-esferry-asks/_close' is not allowed."}`
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed} {
+		f(status, door, false)
+	}
+	f(http.StatusNotFound, `{"error":{"type":"index_not_found_exception","reason":"no such index"},"status":404}`, true)
+	// Without the privilege the real call says which one.
+	f(http.StatusForbidden, `{"error":{"type":"security_exception","reason":"action [indices:admin/close] is unauthorized"},"status":403}`, true)
+}
+
 func TestBusy(t *testing.T) {
 	f := func(running, state, want string) {
 		t.Helper()

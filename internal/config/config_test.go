@@ -60,7 +60,7 @@ func wholeSnapshot() *config.Snapshot {
 		}},
 		Copy: &config.Copy{
 			BytesPerSecond: 100 << 20,
-			From: config.Bucket{Bucket: "old-snaps", Region: "ap-northeast-1"},
+			From:           config.Bucket{Bucket: "old-snaps", Region: "ap-northeast-1"},
 			To: config.Bucket{
 				Bucket: "new-snaps", Endpoint: "https://oss-cn-hangzhou.example", Region: "cn-hangzhou",
 				Keys: config.Keys{AccessKeyID: config.NewSecret("id"), SecretAccessKey: config.NewSecret("key")},

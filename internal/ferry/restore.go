@@ -19,7 +19,7 @@ import (
 // RestoreRequest says what to restore.
 type RestoreRequest struct {
 	// Snapshot to restore from; the newest that this ferry has taken where it is
-	// empty, or the one that an interrupted restore was about.
+	// empty, after the one that an interrupted restore was about.
 	Snapshot string
 	// Indices are names or patterns, of those that the ferry carries; all of
 	// these that the snapshot holds where it is empty.
@@ -48,6 +48,9 @@ type RestorePlan struct {
 	Obstacles  []preflight.Obstacle `json:"obstacles"`
 	// State of the snapshot, by the engine.
 	State string `json:"state"`
+	// Unfinished: it ends a restore that was interrupted, of another snapshot than
+	// the newest, which comes after it.
+	Unfinished bool `json:"unfinished,omitempty"`
 }
 
 // NoSnapshotError says that the target cannot see a snapshot.
@@ -101,7 +104,10 @@ func (f *Ferry) PlanRestore(ctx context.Context, q RestoreRequest) (RestorePlan,
 	if r.pieces, err = f.Pieces(ctx); err != nil {
 		return r.plan, err
 	}
-	if r.plan.Snapshot = cmp.Or(q.Snapshot, r.pieces.toRestore(f.options.Snapshot.Partial)); r.plan.Snapshot == "" {
+	unfinished := r.pieces.unfinished(func(index string) bool { return f.chosen(q.Indices, index) })
+	newest := r.pieces.newest(f.options.Snapshot.Partial)
+	r.plan.Unfinished = q.Snapshot == "" && unfinished != "" && unfinished != newest && newest != ""
+	if r.plan.Snapshot = cmp.Or(q.Snapshot, unfinished, newest); r.plan.Snapshot == "" {
 		return r.plan, &NoSnapshotError{}
 	}
 	if _, known, err := f.target.Repository(ctx, r.plan.Repository); err != nil {
@@ -129,13 +135,18 @@ func (f *Ferry) PlanRestore(ctx context.Context, q RestoreRequest) (RestorePlan,
 	return r.plan, nil
 }
 
-// toRestore gives the snapshot of a restore that was interrupted, or the newest.
-func (p Pieces) toRestore(partial bool) string {
+// unfinished gives the snapshot of a restore that was interrupted.
+func (p Pieces) unfinished(chosen func(index string) bool) string {
 	for _, r := range p.Restores {
-		if r.Phase != RestoreDone {
+		if r.Phase != RestoreDone && chosen(r.Index) {
 			return r.From
 		}
 	}
+	return ""
+}
+
+// newest gives the newest snapshot that can be restored from.
+func (p Pieces) newest(partial bool) string {
 	newest := Taken{}
 	for _, t := range p.Snapshots {
 		whole := t.State == cluster.SnapshotSuccess || partial && t.State == cluster.SnapshotPartial
@@ -231,6 +242,8 @@ func (r *restorePlanning) unfit(index string) (problem, remedy string) {
 	switch {
 	case r.ferry.carries(index):
 		return "this ferry carries it already, and a restore would take its target back", "carry what changed with esferry sync; or let go of it first (esferry checkpoint reset " + index + ")"
+	case r.pieces.unfinished(func(one string) bool { return one == index }) != "":
+		return "its restore from another snapshot was interrupted, and holds what is to be put back", "end that first: esferry restore " + index + ", without --snapshot"
 	case slices.ContainsFunc(r.snapshot.Failures, func(s cluster.SnapshotFailure) bool { return s.Index == index }):
 		return "the snapshot lacks a shard of it: " + strings.Join(snapshotpath.Failures(r.snapshot), "; "), "take another snapshot once its primaries are started"
 	case slices.ContainsFunc(r.plan.Indices, func(s RestoreStep) bool { return s.Target == target }):

@@ -75,11 +75,31 @@ func (f *Ferry) toTake(ctx context.Context, q TakeRequest) (Taken, error) {
 		t.Name = f.snapshotName()
 	}
 	for _, index := range indices {
-		if t.Activity[index], err = f.source.Activity(ctx, index); err != nil {
+		if err := f.noteBefore(ctx, t, index); err != nil {
 			return t, err
 		}
 	}
 	return t, f.keepSnapshot(ctx, t)
+}
+
+// noteBefore keeps how much an index had written before the snapshot, and
+// notices primaries that are not started.
+func (f *Ferry) noteBefore(ctx context.Context, t Taken, index string) error {
+	h, err := f.source.IndexHealth(ctx, index)
+	if err != nil {
+		return err
+	}
+	if h.Started < h.Primaries {
+		if f.options.Snapshot.Partial {
+			return nil
+		}
+		return &ObstacleError{Obstacles: []preflight.Obstacle{{
+			Index: index, Problem: fmt.Sprintf("%d of its %d primary shards are not started on the source", h.Primaries-h.Started, h.Primaries),
+			Remedy: "see GET _cluster/allocation/explain on the source; snapshot.partial: accept takes what is whole",
+		}}}
+	}
+	t.Activity[index], err = f.source.Activity(ctx, index)
+	return err
 }
 
 // snapshotName makes a name of the ferry's and the time.

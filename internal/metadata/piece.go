@@ -98,6 +98,9 @@ func normal(kind cluster.MetadataKind, raw json.RawMessage) json.RawMessage {
 	if mappings := o.get("mappings"); mappings != nil {
 		o.set("mappings", plainFields(mappings))
 	}
+	if stream := o.get("data_stream"); stream != nil {
+		o.set("data_stream", plainStream(stream))
+	}
 	for _, key := range serverOwn() {
 		o.drop(key)
 	}

@@ -20,6 +20,27 @@ func plainFields(raw json.RawMessage) json.RawMessage {
 	return o.encode()
 }
 
+// plainStream takes the standard out of how a template makes data streams, and
+// keeps that it does.
+func plainStream(raw json.RawMessage) json.RawMessage {
+	o, err := readObject(raw)
+	if err != nil {
+		return raw
+	}
+	for _, key := range []string{"hidden", "allow_custom_routing"} {
+		if o.text(key) == "false" {
+			o.drop(key)
+		}
+	}
+	if field, err := readObject(o.get("timestamp_field")); err == nil && field.text("name") == "@timestamp" {
+		o.drop("timestamp_field")
+	}
+	if len(o.members) == 0 {
+		return json.RawMessage("true")
+	}
+	return o.encode()
+}
+
 func plainField(o *object) {
 	for _, key := range []string{"doc_values", "index"} {
 		if o.text(key) == "true" {

@@ -122,6 +122,20 @@ func TestApplyOverwritesOnlyWhenTold(t *testing.T) {
 	}
 }
 
+func TestDataStreamsOfTemplates(t *testing.T) {
+	f := func(here, there string, want metadata.Verdict) {
+		t.Helper()
+		source := kept(es("8.19.0"), map[string]string{"index_template t": here})
+		target := kept(openSearch(), map[string]string{"index_template t": there})
+		if _, pieces := surveyed(t, source, target, metadata.ApplyOptions{DryRun: true}); pieces[0].Verdict != want {
+			t.Errorf("%s and %s: got %s %v, want %s", here, there, pieces[0].Verdict, pieces[0].Differences, want)
+		}
+	}
+	f(`{"data_stream":{"hidden":false}}`, `{"data_stream":{"timestamp_field":{"name":"@timestamp"}}}`, metadata.Same)
+	f(`{"data_stream":{}}`, `{}`, metadata.Differs)
+	f(`{"data_stream":{}}`, `{"data_stream":{"timestamp_field":{"name":"when"}}}`, metadata.Differs)
+}
+
 func TestWhatMayNotBeRead(t *testing.T) {
 	f := func(source, target cluster.MetadataKind, want ...string) {
 		t.Helper()

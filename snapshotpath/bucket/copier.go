@@ -24,8 +24,8 @@ const passes = 5
 type Copier struct {
 	From, To *Bucket
 	// List gives each side's objects; nil stands for Everything. Both sides are
-	// asked for the same part of the repository. The state of the root is always
-	// read beside it.
+	// asked for the same part of the repository, which the root's index-N and
+	// index.latest always belong to.
 	List Listing
 	// Snapshots by name: only these and their indices are copied, found by the
 	// repository's own metadata. Empty is the whole repository.
@@ -211,7 +211,7 @@ func (c *Copier) pass(ctx context.Context, sum *Report) (done bool, err error) {
 
 // stages copies all but the root's index-N and index.latest.
 func (t *transfer) stages(ctx context.Context, p Plan, sum *Report) error {
-	aborted, err := t.to.abandoned(ctx, p.Copy[Blobs])
+	aborted, err := t.to.abandoned(ctx, slices.Concat(p.Copy[:]...))
 	sum.Aborted += aborted
 	for _, stage := range []Stage{Blobs, Shards, Root} {
 		if err == nil {

@@ -271,8 +271,8 @@ func equal(p Pair, stage Stage) verdict {
 	switch {
 	case stage >= Generations || p.Target.Key == "" || p.Source.Size != p.Target.Size:
 		return unlike
-	case md5(p.Source.ETag) && md5(p.Target.ETag):
-		if strings.EqualFold(p.Source.ETag, p.Target.ETag) {
+	case hashed(p):
+		if sameHash(p) {
 			return same
 		}
 		return doubtful
@@ -295,9 +295,13 @@ func proven(p Pair) bool {
 	return immutable(p.Source.Key) || p.Target.Changed.After(p.Source.Changed.Add(clocks))
 }
 
-// md5 reports whether an ETag may be the MD5 of the contents. Some services
-// write it in capitals.
+// hashed reports whether both ETags may be MD5s of the contents.
+func hashed(p Pair) bool { return md5(p.Source.ETag) && md5(p.Target.ETag) }
+
 func md5(etag string) bool { return len(etag) == 32 && !strings.Contains(etag, "-") }
+
+// sameHash compares ETags, which some services write in capitals.
+func sameHash(p Pair) bool { return strings.EqualFold(p.Source.ETag, p.Target.ETag) }
 
 // newest gives the highest generation, the zero Object where there is none.
 func newest(roots []Object) (highest Object) {

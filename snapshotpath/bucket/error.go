@@ -109,6 +109,9 @@ func (b *Bucket) failed(op, key string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s %s%s: %w", op, b, key, err)
 	}
+	if told, ok := err.(*Error); ok { //nolint:errorlint // the other side's own error is meant, not one below
+		return told
+	}
 	e := &Error{Op: op, Bucket: b.String(), Key: key, Err: err, unreached: !b.reached.Load()}
 	// No answer at all comes as one with status 0.
 	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && answer.HTTPStatusCode() > 0 {

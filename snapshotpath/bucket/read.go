@@ -47,12 +47,16 @@ func (b *Bucket) fill(ctx context.Context, limit *rate.Limiter, o Object, from i
 	if _, err := io.ReadFull(throttled(ctx, limit, body), data); err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
-	if n, err := body.Read(make([]byte, 1)); n > 0 || err != io.EOF {
-		// What is longer than was listed is not what was listed; and checksums are
-		// compared at the end only.
-		return fmt.Errorf("%w: it does not end where it should: %w", errChanged, err)
+	// Its end is read as well: checksums are compared there, and what is longer
+	// than was listed is not what was listed.
+	switch _, err := io.ReadFull(body, make([]byte, 1)); {
+	case err == nil:
+		return fmt.Errorf("%w: it is longer", errChanged)
+	case err != io.EOF:
+		return fmt.Errorf("%w: %w", errBroken, err)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // whole reads an object at once.

@@ -71,7 +71,7 @@ func (c *Copier) refuseForeign(ctx context.Context, p *Plan) error {
 	if n := generation(theirs.Key); n > generation(ours.Key) {
 		return &ForeignError{Bucket: c.To.String(), Reason: fmt.Sprintf("its %s is above the source's %s, and the highest one wins", theirs.Key, ours.Key)}
 	}
-	if theirs.Key == ours.Key && equal(Pair{ours, theirs}, Root) == same && md5(ours.ETag) {
+	if theirs.Key == ours.Key && hashed(Pair{ours, theirs}) && sameHash(Pair{ours, theirs}) {
 		return nil
 	}
 	mine, err := c.From.readRoot(ctx, ours)

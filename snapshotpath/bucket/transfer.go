@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"golang.org/x/time/rate"
 
@@ -24,8 +23,8 @@ const (
 	// workers move objects at once: 40,000 small ones over a wire of 50 ms take
 	// two minutes with so many. Some services slow down above a few hundred.
 	workers = 32
-	// partBytes is a piece of a large object. Above it, more parts than one
-	// connection's worth move in parallel; below, each costs a request.
+	// partBytes is a piece of a large object, the least that S3 allows: many of
+	// them move in parallel in the memory that is allowed.
 	partBytes = 5 << 20
 	// mostParts is what S3 allows of one object.
 	mostParts = 10_000
@@ -42,9 +41,11 @@ type transfer struct {
 	limit *rate.Limiter
 	tally *tally
 	// remote: the service copies by itself, as long as it does not refuse.
-	remote  atomic.Bool
-	buffers chan []byte
-	uploads uploads
+	remote atomic.Bool
+	// unproven: the service's ETags do not tell what was written.
+	unproven atomic.Bool
+	buffers  chan []byte
+	uploads  uploads
 }
 
 func newTransfer(c *Copier, total Total) *transfer {
@@ -63,37 +64,44 @@ func newTransfer(c *Copier, total Total) *transfer {
 // all moves a stage's objects, and returns when each is there, or with the
 // first error. No upload is left open then.
 func (t *transfer) all(ctx context.Context, objects []Object) error {
+	// Twice over at most: what the service does not copy by itself goes through
+	// us, and what it gives no proof of goes in parts.
 	left, err := t.round(ctx, objects)
-	if err == nil && len(left) > 0 {
-		// The service does not copy by itself: the bytes go through us.
-		_, err = t.round(ctx, left)
+	for err == nil && len(left) > 0 {
+		left, err = t.round(ctx, left)
 	}
 	return errors.Join(err, t.uploads.abort(ctx, t.to))
 }
 
-// round starts a piece of work for each small object, and one for each part of
-// a large one. It gives back what the service refused to copy by itself.
+// round starts a piece of work for each object, and one for each part of a
+// large one. It gives back what has to go another way.
 func (t *transfer) round(ctx context.Context, objects []Object) ([]Object, error) {
 	var (
 		mu   sync.Mutex
 		left []Object
 	)
 	g, ctx := group.New(ctx)
+	// way moves a whole object, or says that it cannot.
+	start := func(o Object, way func(ctx context.Context, o Object) (bool, error)) error {
+		return t.start(ctx, g, o.Key, func(ctx context.Context) error {
+			done, err := way(ctx, o)
+			if err == nil && !done {
+				mu.Lock()
+				defer mu.Unlock()
+				left = append(left, o)
+			}
+			return err
+		})
+	}
 	for _, o := range objects {
 		var err error
 		switch {
 		case t.remote.Load():
-			err = t.start(ctx, g, o.Key, func(ctx context.Context) error {
-				done, err := t.remotely(ctx, o)
-				if err == nil && !done {
-					mu.Lock()
-					defer mu.Unlock()
-					left = append(left, o)
-				}
-				return err
-			})
+			err = start(o, t.remotely)
 		case o.Size <= partBytes:
-			err = t.start(ctx, g, o.Key, func(ctx context.Context) error { return t.small(ctx, o) })
+			err = start(o, t.small)
+		case o.Size <= streamBytes && !t.unproven.Load():
+			err = start(o, t.stream)
 		default:
 			err = t.large(ctx, g, o)
 		}
@@ -131,11 +139,11 @@ func (t *transfer) try(ctx context.Context, b *Bucket, op, key string, fn func(c
 }
 
 // small moves an object in one piece.
-func (t *transfer) small(ctx context.Context, o Object) error {
-	err := t.piece(ctx, o, 0, o.Size, func(ctx context.Context, data []byte, sum *string, sign func(*s3.Options)) error {
+func (t *transfer) small(ctx context.Context, o Object) (bool, error) {
+	err := t.piece(ctx, o, 0, o.Size, func(ctx context.Context, data []byte, sum *string) error {
 		out, err := t.to.client.PutObject(ctx, &s3.PutObjectInput{
 			Bucket: &t.to.name, Key: t.to.key(o.Key), Body: bytes.NewReader(data), ContentLength: aws.Int64(o.Size), ContentMD5: sum,
-		}, sign)
+		}, t.unsigned())
 		if err == nil && out.ETag == nil {
 			return fmt.Errorf("%w: it does not say what was written", errBroken)
 		}
@@ -144,12 +152,12 @@ func (t *transfer) small(ctx context.Context, o Object) error {
 	if err == nil {
 		t.tally.add(o.Size, 1)
 	}
-	return err
+	return err == nil, err
 }
 
 // piece reads length bytes of an object, within the memory allowed, and hands
 // them to write, with what proves them.
-func (t *transfer) piece(ctx context.Context, o Object, from, length int64, write func(ctx context.Context, data []byte, sum *string, sign func(*s3.Options)) error) error {
+func (t *transfer) piece(ctx context.Context, o Object, from, length int64, write func(ctx context.Context, data []byte, sum *string) error) error {
 	data, put, err := t.buffer(ctx, length)
 	if err != nil {
 		return err
@@ -160,14 +168,13 @@ func (t *transfer) piece(ctx context.Context, o Object, from, length int64, writ
 		return err
 	}
 	var sum *string
-	sign := func(*s3.Options) {}
 	if !t.to.amazon {
 		// The signature covers the MD5, and the MD5 the body: to hash it twice
 		// proves nothing more.
 		digest := stdmd5.Sum(data) //nolint:gosec // as above
-		sum, sign = aws.String(base64.StdEncoding.EncodeToString(digest[:])), s3.WithAPIOptions(v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
+		sum = aws.String(base64.StdEncoding.EncodeToString(digest[:]))
 	}
-	return t.try(ctx, t.to, opWrite, o.Key, func(ctx context.Context) error { return write(ctx, data, sum, sign) })
+	return t.try(ctx, t.to, opWrite, o.Key, func(ctx context.Context) error { return write(ctx, data, sum) })
 }
 
 // buffer waits for length bytes of the memory allowed. Those of small objects

@@ -80,11 +80,11 @@ func (t *transfer) begin(ctx context.Context, o Object, count int64) (*upload, e
 
 // part moves one part of an upload.
 func (t *transfer) part(ctx context.Context, u *upload, i, from, length int64) error {
-	return t.piece(ctx, u.object, from, length, func(ctx context.Context, data []byte, sum *string, sign func(*s3.Options)) error {
+	return t.piece(ctx, u.object, from, length, func(ctx context.Context, data []byte, sum *string) error {
 		out, err := t.to.client.UploadPart(ctx, &s3.UploadPartInput{
 			Bucket: &t.to.name, Key: t.to.key(u.object.Key), UploadId: u.id, PartNumber: number(i),
 			Body: bytes.NewReader(data), ContentLength: aws.Int64(length), ContentMD5: sum,
-		}, sign)
+		}, t.unsigned())
 		if err == nil {
 			u.parts[i] = types.CompletedPart{ETag: out.ETag, PartNumber: number(i)}
 		}
