@@ -73,11 +73,12 @@ func (iv *invocation) planCopy(ctx context.Context, c *config.Config, snapshots 
 	return iv.showAsides(p.Foreign, p.LeftOver, p.Kept)
 }
 
-func (iv *invocation) compareContents(ctx context.Context, c *config.Config) error {
+func (iv *invocation) compareContents(ctx context.Context, c *config.Config, snapshots []string) error {
 	copier, err := openCopier(ctx, *c.Snapshot.Copy)
 	if err != nil {
 		return err
 	}
+	copier.Snapshots = snapshots
 	copier.Observe = iv.teller("compare").progress
 	found, err := copier.Contents(ctx)
 	if err != nil {
@@ -138,6 +139,12 @@ func (iv *invocation) showCompleteness(found bucket.Completeness) error {
 func (iv *invocation) showComparison(found bucket.Comparison) error {
 	for _, d := range found.Differences {
 		if err := iv.write("different: %s: %s\n", plain(d.Key), d.Reason); err != nil {
+			return err
+		}
+	}
+	if len(found.Unlisted) > 0 {
+		// A ferry carries its own snapshots: those of others are no loss.
+		if err := iv.write("note: the target does not list %s; --snapshot compares only what is named\n", plain(strings.Join(found.Unlisted, ", "))); err != nil {
 			return err
 		}
 	}

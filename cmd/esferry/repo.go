@@ -54,6 +54,7 @@ does not copy is not listed either.`,
 
 func (iv *invocation) repoVerifyCommand() *cobra.Command {
 	var contents, complete bool
+	var snapshots []string
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Let both clusters verify the repository, or look into the buckets",
@@ -61,7 +62,8 @@ func (iv *invocation) repoVerifyCommand() *cobra.Command {
 write and read; the target, which may only read, lists the snapshots.
 
 verify --contents reads every object of the repository in both buckets, compares
-their hashes and names the keys that differ. verify --complete reads the metadata
+their hashes and names the keys that differ; with --snapshot, of what these
+snapshots consist of. verify --complete reads the metadata
 in the target's bucket, whose checksums it verifies, and names the blobs that its
 snapshots need and that are not there in full. Both exit with 3 when any does.`,
 		Example: "  esferry repo verify -c ferry.yaml\n  esferry repo verify --contents -c ferry.yaml\n  esferry repo verify --complete -c ferry.yaml",
@@ -69,7 +71,9 @@ snapshots need and that are not there in full. Both exit with 3 when any does.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case contents:
-				return iv.withBuckets(cmd.Context(), iv.compareContents)
+				return iv.withBuckets(cmd.Context(), func(ctx context.Context, c *config.Config) error {
+					return iv.compareContents(ctx, c, snapshots)
+				})
 			case complete:
 				return iv.withBuckets(cmd.Context(), iv.completeTarget)
 			default:
@@ -78,6 +82,7 @@ snapshots need and that are not there in full. Both exit with 3 when any does.`,
 		},
 	}
 	cmd.Flags().BoolVar(&contents, "contents", false, "read and compare all objects of both buckets")
+	cmd.Flags().StringArrayVar(&snapshots, "snapshot", nil, "with --contents, compare only this snapshot (may be repeated)")
 	cmd.Flags().BoolVar(&complete, "complete", false, "look whether all that the target's snapshots consist of is there")
 	cmd.MarkFlagsMutuallyExclusive("contents", "complete")
 	return cmd

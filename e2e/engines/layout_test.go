@@ -3,6 +3,7 @@ package engines_test
 import (
 	"archive/zip"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -49,22 +50,31 @@ func readsRepository(t *testing.T, c *lab.Cluster, dir string) {
 	}
 }
 
-// writes makes the engine write to a repository that holds one snapshot of
-// several. It has to refuse the index, or to make a snapshot that can be
-// restored: one that believed the shards' own index-* would leave out what
-// other snapshots are said to hold.
+// writes makes the engine take a snapshot into a repository that holds one of
+// several, restore it, delete it, and restore the one that was carried: an
+// engine that was told wrongly what the shards hold would leave blobs out of
+// the first, or delete those of the second.
 func writes(t *testing.T, c *lab.Cluster, dir, index string) {
 	t.Helper()
+	// The engine is another user.
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error { return errors.Join(err, os.Chmod(path, 0o777)) })
+	if err != nil {
+		t.Fatal(err)
+	}
 	repository := c.URL() + "/_snapshot/" + filepath.Base(dir)
 	put(t, repository, fmt.Sprintf(`{"type":"fs","settings":{"location":%q}}`, dir))
-	answer := ask(t, http.MethodPut, repository+"/more?wait_for_completion=true", fmt.Sprintf(`{"indices":%q,"include_global_state":false}`, index))
-	t.Logf("%s writes: %s", c.Engine, answer)
-	if !strings.Contains(answer, `"SUCCESS"`) {
-		return
+	if answer := ask(t, http.MethodPut, repository+"/more?wait_for_completion=true", fmt.Sprintf(`{"indices":%q,"include_global_state":false}`, index)); !strings.Contains(answer, `"SUCCESS"`) {
+		t.Errorf("the engine does not write: %s", answer)
 	}
 	post(t, repository+"/more/_restore?wait_for_completion=true",
 		fmt.Sprintf(`{"indices":%q,"include_global_state":false,"rename_pattern":"(.+)","rename_replacement":"$1-more"}`, index))
 	equal(t, c.URL(), c.URL(), index, index+"-more")
+	if answer := ask(t, http.MethodDelete, repository+"/more", ""); !strings.Contains(answer, "true") {
+		t.Errorf("the engine does not delete: %s", answer)
+	}
+	post(t, repository+"/two/_restore?wait_for_completion=true",
+		fmt.Sprintf(`{"indices":%q,"include_global_state":false,"rename_pattern":"(.+)","rename_replacement":"$1-again"}`, index))
+	equal(t, c.URL(), c.URL(), index, index+"-again")
 }
 
 // makeRepository takes three snapshots: two of both indices with a change
@@ -161,7 +171,23 @@ func carryOne(t *testing.T, from, to, snapshot string) {
 			}
 		}
 	}
-	write(newest, must(must(root.Choose(s))(t).Encode())(t))
+	chosen := must(root.Choose(s))(t)
+	generations := map[string][]string{}
+	for _, ix := range chosen.Thinned(root) {
+		folders := ix.Shards(len(ix.Generations))
+		if ix.PathType != 0 {
+			folders = must(ix.ParsePaths(ix.PathsKey(len(folders)), len(folders), read(ix.PathsKey(len(folders)))))(t)
+		}
+		for i, folder := range folders {
+			generation, thin, err := layout.ThinShard(folder, read(folder+ix.Generation(i)), chosen.Holders(ix.ID))
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(folder+"index-"+generation, thin)
+			generations[ix.ID] = append(generations[ix.ID], generation)
+		}
+	}
+	write(newest, must(must(chosen.WithGenerations(generations))(t).Encode())(t))
 }
 
 func must[T any](v T, err error) func(t *testing.T) T {

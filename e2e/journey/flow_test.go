@@ -62,7 +62,34 @@ func TestJourney(t *testing.T) {
 			// Done is done: the same command again changes nothing.
 			esferry(t, "run", "--cutover", "--json", "-c", yaml).want(t, 0)
 			esferry(t, "verify", "-c", yaml).want(t, 0)
+			if c.path == "snapshot" {
+				p.checkBucket(t, yaml)
+			}
 		})
+	}
+}
+
+// checkBucket wants the ferry's snapshot to be all that the target's bucket
+// lists, and to be there whole; and a second copy of it to do nothing.
+func (p *pair) checkBucket(t *testing.T, yaml string) {
+	t.Helper()
+	var found struct {
+		Snapshots []string
+		Named     struct{ Objects int }
+	}
+	o := esferry(t, "repo", "verify", "--complete", "--json", "-c", yaml).want(t, 0)
+	if err := json.Unmarshal([]byte(o.stdout), &found); err != nil || len(found.Snapshots) != 1 || found.Named.Objects == 0 {
+		t.Fatalf("got %s (%v), want the ferry's own snapshot", o.stdout, err)
+	}
+	name := found.Snapshots[0]
+	esferry(t, "repo", "verify", "--contents", "--snapshot", name, "-c", yaml).want(t, 0)
+	again := esferry(t, "repo", "copy", "--snapshot", name, "--json", "-c", yaml).want(t, 0)
+	if !strings.Contains(again.stdout, `"snapshots_there":["`+name+`"]`) {
+		t.Errorf("the snapshot was copied again: %s", again.stdout)
+	}
+	missing := esferry(t, "repo", "copy", "--snapshot", "nobody", "-c", yaml).want(t, 1)
+	if !strings.Contains(missing.stderr, "no snapshot named nobody") {
+		t.Errorf("got %s, want the snapshot to be missed", missing.stderr)
 	}
 }
 

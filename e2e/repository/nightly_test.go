@@ -103,6 +103,9 @@ func (n *night) second(t *testing.T) {
 		t.Errorf("the source was asked %d times: %v", asked, n.source.seen)
 	}
 
+	t.Logf("an increment of %d objects beside %d others: %d requests to the source, %d to the target",
+		fresh, len(files(t, n.fromDir))-fresh, len(n.source.seen), len(n.target.seen))
+
 	// Nothing to do: both roots are read.
 	if r := n.copied(t, "night-1", "night-2"); len(r.Snapshots) > 0 || len(r.There) != 2 || len(n.source.seen)+len(n.target.seen) > 20 {
 		t.Errorf("got %+v after %d requests, want nothing to be done", r, len(n.source.seen)+len(n.target.seen))

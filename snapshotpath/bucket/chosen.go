@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"esferry/internal/group"
 	"esferry/snapshotpath/bucket/layout"
 )
 
@@ -25,6 +26,9 @@ type survey struct {
 	// number, so that a later one, or one of the whole repository, wins over it.
 	key    string
 	commit []byte
+	// made are files of ours that the root names, by key: the index-* of shards
+	// that hold fewer snapshots on the target.
+	made map[string][]byte
 	// written: the target has that very root.
 	written bool
 	// fresh are carried, there are in the target already.
@@ -68,6 +72,9 @@ func (c *Copier) survey(ctx context.Context) (*survey, error) {
 		return v, err
 	}
 	if err := r.generations(ctx, chosen, target); err != nil {
+		return v, err
+	}
+	if chosen, v.made, err = r.thin(ctx, chosen, target); err != nil {
 		return v, err
 	}
 	v.wanted = r.inventory
@@ -157,6 +164,42 @@ func (c *Copier) fresh(source *layout.Root, kept []layout.Snapshot, v *survey) (
 	return fresh, nil
 }
 
+// chosen reads what the chosen snapshots consist of, wherever else they are.
+func (c *Copier) chosen(ctx context.Context) (inventory, error) {
+	v := &survey{}
+	source, _, err := c.readRoots(ctx, v)
+	if err != nil {
+		return inventory{}, err
+	}
+	snapshots, err := c.fresh(source, nil, v)
+	if err != nil {
+		return inventory{}, err
+	}
+	r := newMetadataReader(c.From, source)
+	if err := r.details(ctx, snapshots); err != nil {
+		return inventory{}, err
+	}
+	return r.inventory, r.indices(ctx, snapshots)
+}
+
+// unlisted names the source's snapshots that the target's root does not list,
+// where both roots can be read.
+func (c *Copier) unlisted(ctx context.Context) (names []string, err error) {
+	source, target, err := c.readRoots(ctx, &survey{})
+	if _, unknown := errors.AsType[*layout.ShapeError](err); unknown || target == nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range source.Snapshots {
+		if !target.Has(s) {
+			names = append(names, s.Name)
+		}
+	}
+	return names, nil
+}
+
 // hashedOutside refuses indices whose shards OpenSearch puts beside the prefix:
 // below a hash, with the prefix after it (shard_path_type HASHED_PREFIX).
 func hashedOutside(root *layout.Root, sides ...*Bucket) error {
@@ -231,6 +274,9 @@ func (c *Copier) passChosen(ctx context.Context, sum *Report) (done bool, err er
 	if err := t.stages(ctx, p, sum); err != nil {
 		return false, err
 	}
+	if err := t.writeAll(ctx, v.made); err != nil {
+		return false, err
+	}
 	if err := v.compare(ctx, c); err != nil {
 		return false, err
 	}
@@ -259,6 +305,17 @@ func (c *Copier) publish(ctx context.Context, t *transfer, v *survey) (bool, err
 	}
 	moved, err := c.moved(ctx, v.roots)
 	return !moved, err
+}
+
+// writeAll puts files of our own.
+func (t *transfer) writeAll(ctx context.Context, files map[string][]byte) error {
+	g, ctx := group.New(ctx)
+	for key, data := range files {
+		if err := t.start(ctx, g, key, func(ctx context.Context) error { return t.write(ctx, key, data) }); err != nil {
+			return errors.Join(g.Wait(), unlessEnded(err))
+		}
+	}
+	return g.Wait()
 }
 
 // write puts bytes of our own.

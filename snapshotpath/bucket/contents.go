@@ -21,20 +21,24 @@ type Difference struct {
 
 // Comparison is what Contents found.
 type Comparison struct {
-	// Source is the whole repository, Equal what of it the target holds by hash.
+	// Source is the whole repository, or what the chosen snapshots consist of,
+	// Equal what of it the target holds by hash.
 	Source Total `json:"source"`
 	Equal  Total `json:"equal"`
 	// Differences are sorted by key; none means that both sides are equal.
 	Differences []Difference `json:"differences"`
 	// Kept on the target is what the source has no more.
 	Kept Aside `json:"kept"`
+	// Unlisted are snapshots of the source that the target does not list, where
+	// anything differs.
+	Unlisted []string `json:"unlisted,omitempty"`
 }
 
-// Contents reads every object of both sides and compares their hashes. It
-// changes nothing. An object that vanishes meanwhile is an error: the
+// Contents reads every object of both sides, or of the chosen snapshots, and
+// compares their hashes. It changes nothing. An object that vanishes meanwhile is an error: the
 // repository moves, and there is nothing to compare.
 func (c *Copier) Contents(ctx context.Context) (Comparison, error) {
-	h, err := scan(ctx, c, hold)
+	h, err := c.hold(ctx)
 	if err != nil {
 		return Comparison{}, err
 	}
@@ -68,7 +72,27 @@ func (c *Copier) Contents(ctx context.Context) (Comparison, error) {
 		return Comparison{}, err
 	}
 	slices.SortFunc(h.Differences, func(a, b Difference) int { return strings.Compare(a.Key, b.Key) })
+	if len(h.Differences) > 0 && len(c.Snapshots) == 0 {
+		if h.Unlisted, err = c.unlisted(ctx); err != nil {
+			return Comparison{}, err
+		}
+	}
 	return h.Comparison, ctx.Err()
+}
+
+// hold lists both sides.
+func (c *Copier) hold(ctx context.Context) (held, error) {
+	if len(c.Snapshots) == 0 {
+		return scan(ctx, c, hold)
+	}
+	v, err := c.chosen(ctx)
+	if err != nil {
+		return held{}, err
+	}
+	h, err := hold(Merge(v.list(), v.there(ctx, c.To)))
+	// What else lies in the same folders is other snapshots'.
+	h.Kept = Aside{}
+	return h, err
 }
 
 // held is what both sides have, before it is read.

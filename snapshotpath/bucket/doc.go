@@ -20,6 +20,12 @@
 // engines never use the name again; else by equal MD5s, or by a copy that is
 // well younger than the source's last change. Contents compares all by hash.
 //
+// Of chosen snapshots (Copier.Snapshots) nothing is listed in 2 but the roots:
+// the source's metadata name every object (package layout), the target's
+// folders of their indices are listed, and once more before 4. The root of 4
+// is made: it names the target's snapshots and the chosen ones, under the
+// number of the source's (docs/adr/0006).
+//
 // Not guaranteed: that the contents agree where an engine reuses a blob's name
 // for other bytes of the same length, neither side has a comparable ETag, and
 // the source's clock is more than half an hour behind the target's (engines

@@ -10,10 +10,10 @@ import (
 // Choose gives the root of a repository that holds only these snapshots and
 // their indices. What we do not know of stays as it is.
 //
-// An index that loses a snapshot loses its shard generations as well: the
-// shards' index-* name files of snapshots that are left out, and an engine
-// that believed them would make snapshots of blobs that are not there. Without
-// them it restores as before, and refuses to write such a shard.
+// An index that loses a snapshot loses its shard generations as well: those
+// index-* name files of snapshots that are left out, and an engine that
+// believed them would make snapshots of blobs that are not there. ThinShard
+// makes others, WithGenerations names them.
 func (r *Root) Choose(chosen ...Snapshot) (*Root, error) {
 	keep := make(map[string]bool, len(chosen))
 	for _, s := range chosen {

@@ -102,6 +102,54 @@ func everyBlobIsNamed(t *testing.T, r repository, root *layout.Root, ix layout.I
 	}
 }
 
+// TestThinShard leaves snapshots out of a shard's index-*: what is left names
+// the very files of the snapshots that stay, and thinning is stepwise.
+func TestThinShard(t *testing.T) {
+	for _, name := range []string{"elasticsearch-7.10.2-plain", "elasticsearch-8.19.0-parts", "opensearch-3.8.0-infix"} {
+		r := open(t, name)
+		root := r.root(t)
+		for _, ix := range root.Indices {
+			folder := r.shards(t, ix, len(ix.Generations))[0]
+			key := folder + ix.Generation(0)
+			thin := func(data []byte, snapshots ...string) (string, []byte) {
+				generation, out, err := layout.ThinShard(key, data, snapshots)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return generation, out
+			}
+			whole := r.read(t, key)
+			one, alone := thin(whole, "one")
+			_, both := thin(whole, "one", "two")
+			again, stepwise := thin(both, "one")
+			if one != again || !slices.Equal(alone, stepwise) || len(one) != 22 || len(alone) == 0 {
+				t.Errorf("%s: thinned at once %s, stepwise %s", key, one, again)
+			}
+			s, err := root.Named("one")
+			if err != nil {
+				t.Fatal(err)
+			}
+			files, err := layout.ParseShard(key, r.read(t, folder+s.Key()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Its files are a list as a snapshot's own is, in another codec.
+			listed, err := layout.ParseShard(key, framed("snapshot", alone[len("snapshots")+9:len(alone)-16]))
+			if err != nil || !slices.Equal(sorted(listed), sorted(files)) {
+				t.Errorf("%s: got %v (%v), want %v", key, listed, err, files)
+			}
+		}
+	}
+	_, _, err := layout.ThinShard("x", framed("snapshots", layout.EncodeSmile(map[string]any{"files": int64(1)})), nil)
+	if _, ok := errors.AsType[*layout.ShapeError](err); !ok {
+		t.Errorf("got %v, want a ShapeError", err)
+	}
+}
+
+func sorted(files []layout.File) []layout.File {
+	return slices.SortedFunc(slices.Values(files), func(a, b layout.File) int { return strings.Compare(a.Name, b.Name) })
+}
+
 // TestRefused wants a reason for what would not be carried whole.
 func TestRefused(t *testing.T) {
 	f := func(name, snapshot, reason string) {

@@ -161,6 +161,10 @@ func TestSmile(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("got %#v (%v), want %#v", got, err, want)
 		}
+		got, err = layout.DecodeSmile(layout.EncodeSmile(want))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("ours: got %#v (%v), want %#v", got, err, want)
+		}
 	})
 }
 
