@@ -6,11 +6,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -57,7 +59,7 @@ func compare(ctx context.Context, rounds int, rclone string) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Println("| round | tool | what | seconds | CPU s | peak MB |\n|---|---|---|---|---|---|")
+	fmt.Println("| round | tool | what | seconds | CPU s | gateways' CPU s | peak MB |\n|---|---|---|---|---|---|---|")
 	for round := range rounds {
 		for _, t := range tools {
 			target := fmt.Sprintf("%s-%d", t.name, round)
@@ -65,11 +67,12 @@ func compare(ctx context.Context, rounds int, rclone string) (err error) {
 				return err
 			}
 			for _, job := range t.jobs(target) {
+				before := s.busy()
 				m, err := measure(ctx, job)
 				if err != nil {
 					return err
 				}
-				fmt.Printf("| %d | %s | %s | %.2f | %.2f | %.0f |\n", round+1, t.name, job.what, m.wall.Seconds(), m.cpu.Seconds(), m.megabytes)
+				fmt.Printf("| %d | %s | %s | %.2f | %.2f | %.2f | %.0f |\n", round+1, t.name, job.what, m.wall.Seconds(), m.cpu.Seconds(), s.busy()-before, m.megabytes)
 			}
 			if err := os.RemoveAll(filepath.Join(s.to.Dir, target)); err != nil {
 				return err
@@ -98,6 +101,31 @@ func (s *stage) start(ctx context.Context) (err error) {
 	}
 	s.engine, err = s.lab.Start(ctx, lab.Spec{Engine: lab.ES710, Name: "old"})
 	return err
+}
+
+// ticks a second is what Linux counts the CPU time of processes in.
+const ticks = 100
+
+// busy is the CPU time of both gateways so far, in seconds; on a machine with
+// other work it says more than the clock.
+func (s *stage) busy() (seconds float64) {
+	for _, g := range []*lab.Gateway{s.from, s.to} {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.PID()))
+		if err != nil {
+			return math.NaN()
+		}
+		// The program's name, in brackets, may hold spaces; user and system time
+		// are the 12th and 13th field behind it.
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		for _, field := range fields[11:13] {
+			n, err := strconv.ParseFloat(field, 64)
+			if err != nil {
+				return math.NaN()
+			}
+			seconds += n / ticks
+		}
+	}
+	return seconds
 }
 
 // tool is what copies.

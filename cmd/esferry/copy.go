@@ -216,7 +216,7 @@ func copier(ctx context.Context, c *config.Snapshot, source *cluster.Cluster, ob
 		if err == nil && r.Unread != "" {
 			tell.note(unread(r))
 		}
-		return err
+		return ofOurs(err, snapshot, c.Copy.From)
 	}, nil
 }
 

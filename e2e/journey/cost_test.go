@@ -19,7 +19,8 @@ import (
 // refreshes take longer.
 func TestCostFollowsChange(t *testing.T) {
 	const docs = 1_000_000
-	p := newPair(t, lab.Spec{Engine: lab.ES710, Heap: "1g"}, lab.Spec{Engine: lab.ES819, Heap: "1g"})
+	full := []string{lab.Optimized}
+	p := newPair(t, lab.Spec{Engine: lab.ES710, Heap: "1g", JVM: full}, lab.Spec{Engine: lab.ES819, Heap: "1g", JVM: full})
 	p.load(t, logs("big", docs))
 	source, target := p.proxied(t)
 	yaml := p.config(t, "cost", "big", "")

@@ -99,6 +99,12 @@ func TestIncrementalNights(t *testing.T) {
 	if aliases := call(t, "GET", p.target.URL()+"/code/_alias", ""); !strings.Contains(aliases, "own") || strings.Contains(aliases, "search") {
 		t.Errorf("got aliases %s, want the target's own alone", aliases)
 	}
+	if o := esferry(t, "snapshot", "status", "-c", yaml).want(t, 0); !strings.Contains(o.stdout, second.Snapshot+": SUCCESS, 5 of 5 shards") {
+		t.Errorf("the status of the newest: got %s", o.stdout)
+	}
+	if o := esferry(t, "snapshot", "delete", second.Snapshot, "-c", yaml).want(t, 2); !strings.Contains(o.stderr, "nothing was changed") {
+		t.Errorf("a delete that nobody agrees to: got %s", o.stderr)
+	}
 	// Done is done.
 	if o := esferry(t, "restore", "-c", yaml).want(t, 0); !strings.Contains(o.stderr, "nothing is done") {
 		t.Errorf("the same restore again: got %s", tail(o.stderr))

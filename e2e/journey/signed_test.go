@@ -152,6 +152,35 @@ func TestSignedJourney(t *testing.T) {
 	}
 	a.sealed(t, o)
 	a.managed(t, yaml)
+	a.foreign(t)
+}
+
+// foreign has another cluster's root in the source's bucket, above the engine's
+// own: engines go on below it without a word, and readers take the highest.
+func (a *amazon) foreign(t *testing.T) {
+	t.Helper()
+	a.load(t, logs("later", 20))
+	folder := filepath.Join(a.from.Dir, "snaps")
+	roots, err := filepath.Glob(filepath.Join(folder, "index-*"))
+	if err != nil || len(roots) == 0 {
+		t.Fatalf("got roots %v, %v", roots, err)
+	}
+	root, err := os.ReadFile(roots[len(roots)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "index-90"), root, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o := esferry(t, "run", "-c", a.config(t, "foreign", "later")).want(t, 1)
+	for _, word := range []string{"another cluster writes to this repository", "bucket snaps", "next: "} {
+		if !strings.Contains(o.stderr, word) {
+			t.Errorf("got %s, want it to say %q", tail(o.stderr), word)
+		}
+	}
+	if status, _ := ask(t, "HEAD", a.pair.target.URL()+"/later", ""); status != 404 {
+		t.Errorf("got status %d of the target's index, want none of it", status)
+	}
 }
 
 // credentials walks the default chain, and its ends.

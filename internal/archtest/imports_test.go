@@ -57,7 +57,7 @@ func table() []row {
 		{"internal/config", leaves, []string{"github.com/goccy/go-yaml"}},
 		{"internal/ferry", journey, []string{"golang.org/x/sync/semaphore"}},
 		// AWS here is the credential chain, made once and handed in like stores and clusters.
-		{"cmd/esferry", compose, []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/lmittmann/tint", "github.com/jedib0t/go-pretty/v6", "github.com/aws/aws-sdk-go-v2"}},
+		{"cmd/esferry", with(compose, "snapshotpath/bucket/layout"), []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/lmittmann/tint", "github.com/jedib0t/go-pretty/v6", "github.com/aws/aws-sdk-go-v2"}},
 
 		{"bench/...", anything, nil},
 		{"internal/archtest", nil, nil},

@@ -7,7 +7,8 @@
 // store are handed in. The journey of run --cutover:
 //
 //  1. plan: each index gets a path and a reason (Make);
-//  2. metadata: templates and pipelines are carried;
+//  2. metadata: policies, pipelines and templates are carried, and kept from the
+//     indices that are made;
 //  3. baseline: W0 is recorded, then snapshot, copy and restore, while indices
 //     that cannot go so are streamed from their first operation on;
 //  4. rounds: each index is caught up from W0 as soon as it is there;

@@ -37,7 +37,8 @@ type Spec struct {
 	// TLS, with Secure, turns on HTTPS with a certificate of the lab's own: see
 	// Cluster.CAFile.
 	TLS bool
-	// JVM are further options of Java.
+	// JVM are further options of Java, such as Optimized. They win over the lab's
+	// own.
 	JVM []string
 	// S3 is where repositories of the type s3 lie, for ES24 and OS38: the engine
 	// gets its plugin for them, with the gateway's address and keys. The client

@@ -153,11 +153,17 @@ func (c *Cluster) command(n node, path string, args []string) command {
 
 func (c *Cluster) javaPath() string { return filepath.Join(c.java.home, "bin", "java") }
 
+// Optimized is for Spec.JVM: Java compiles as it does for an engine that runs
+// long, where a test gives it much to do or compares times.
+const Optimized = "-XX:TieredStopAtLevel=4"
+
 // jvm gives the options that every engine takes: nothing is written outside of
-// the node's folder, and memory is taken as it is needed.
+// the node's folder, memory is taken as it is needed, and code is compiled
+// once. An engine of a test lives for a minute, and the second compiler takes
+// half of what it computes.
 func (c *Cluster) jvm(n node) []string {
 	options := []string{
-		"-Xms" + c.spec.Heap, "-Xmx" + c.spec.Heap, "-XX:-AlwaysPreTouch", "-XX:-UsePerfData",
+		"-Xms" + c.spec.Heap, "-Xmx" + c.spec.Heap, "-XX:-AlwaysPreTouch", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1",
 		"-XX:ErrorFile=" + filepath.Join(n.dir, "logs", "crash.log"),
 		"-Djava.io.tmpdir=" + filepath.Join(n.dir, "tmp"),
 		"-Dlog4j2.formatMsgNoLookups=true",
