@@ -70,7 +70,7 @@ not there in full. Both exit with 3 when any does.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case len(snapshots) > 0 && !contents:
-				return &usageError{err: errors.New("--snapshot says which contents to compare"), hint: "add --contents"}
+				return &usageError{err: errors.New("--snapshot says what --contents compares"), hint: "add --contents"}
 			case contents:
 				return iv.withBuckets(cmd.Context(), func(ctx context.Context, c *config.Config) error {
 					return iv.compareContents(ctx, c, snapshots)
