@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"esferry/internal/cluster"
 	"esferry/internal/config"
@@ -20,9 +19,9 @@ type engine struct {
 
 // withEngines reaches both clusters. No state of the ferry is read or written.
 func (iv *invocation) withEngines(ctx context.Context, fn func(ctx context.Context, sides []engine) error) error {
-	c, err := config.Load(iv.config)
+	c, err := iv.load()
 	if err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
+		return err
 	}
 	if c.Snapshot == nil {
 		return &usageError{err: errors.New("snapshot is not set: every index goes by stream, without a repository"), hint: "name a repository for each side under snapshot"}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -62,10 +61,10 @@ func (iv *invocation) repoVerifyCommand() *cobra.Command {
 write and read; the target, which may only read, lists the snapshots.
 
 verify --contents reads every object of the repository in both buckets, compares
-their hashes and names the keys that differ; with --snapshot, of what these
-snapshots consist of. verify --complete reads the metadata
-in the target's bucket, whose checksums it verifies, and names the blobs that its
-snapshots need and that are not there in full. Both exit with 3 when any does.`,
+their hashes and names the keys that differ; with --snapshot, of what these snapshots
+consist of. verify --complete reads the metadata in the target's bucket, whose
+checksums it verifies, and names the blobs that its snapshots need and that are
+not there in full. Both exit with 3 when any does.`,
 		Example: "  esferry repo verify -c ferry.yaml\n  esferry repo verify --contents -c ferry.yaml\n  esferry repo verify --complete -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -92,9 +91,9 @@ snapshots need and that are not there in full. Both exit with 3 when any does.`,
 
 // withBuckets reads a configuration that names two buckets.
 func (iv *invocation) withBuckets(ctx context.Context, fn func(ctx context.Context, c *config.Config) error) error {
-	c, err := config.Load(iv.config)
+	c, err := iv.load()
 	if err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
+		return err
 	}
 	if c.Snapshot == nil || c.Snapshot.Copy == nil {
 		return &usageError{err: errors.New("snapshot.copy is not set: both clusters reach the same bucket"), hint: "name both buckets under snapshot.copy"}
