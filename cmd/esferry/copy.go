@@ -16,7 +16,7 @@ import (
 
 // copyRepository copies from bucket to bucket, with the source's engine watched.
 func (iv *invocation) copyRepository(ctx context.Context, c *config.Config, snapshots []string) error {
-	copier, err := openCopier(ctx, *c.Snapshot.Copy)
+	copier, err := openCopier(ctx, c.Snapshot)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (iv *invocation) copyRepository(ctx context.Context, c *config.Config, snap
 }
 
 func (iv *invocation) planCopy(ctx context.Context, c *config.Config, snapshots []string) error {
-	copier, err := openCopier(ctx, *c.Snapshot.Copy)
+	copier, err := openCopier(ctx, c.Snapshot)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (iv *invocation) planCopy(ctx context.Context, c *config.Config, snapshots 
 }
 
 func (iv *invocation) compareContents(ctx context.Context, c *config.Config, snapshots []string) error {
-	copier, err := openCopier(ctx, *c.Snapshot.Copy)
+	copier, err := openCopier(ctx, c.Snapshot)
 	if err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ func quiet(source *cluster.Cluster, repository string, note func(what string)) f
 
 // copier gives what carries a snapshot from bucket to bucket.
 func copier(ctx context.Context, c *config.Snapshot, source *cluster.Cluster, observer report.Observer) (func(ctx context.Context, snapshot string, observe func(done, total, bytes int64)) error, error) {
-	copier, err := openCopier(ctx, *c.Copy)
+	copier, err := openCopier(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +220,8 @@ func copier(ctx context.Context, c *config.Snapshot, source *cluster.Cluster, ob
 	}, nil
 }
 
-func openCopier(ctx context.Context, c config.Copy) (*bucket.Copier, error) {
+func openCopier(ctx context.Context, s *config.Snapshot) (*bucket.Copier, error) {
+	c := s.Copy
 	from, err := openBucket(ctx, c.From)
 	if err != nil {
 		return nil, err
@@ -229,7 +230,7 @@ func openCopier(ctx context.Context, c config.Copy) (*bucket.Copier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bucket.Copier{From: from, To: to, BytesPerSecond: int64(c.BytesPerSecond)}, nil
+	return &bucket.Copier{From: from, To: to, BytesPerSecond: int64(c.BytesPerSecond), Partial: s.Partial == config.PartialAccept}, nil
 }
 
 func openBucket(ctx context.Context, b config.Bucket) (*bucket.Bucket, error) {

@@ -268,6 +268,13 @@ func TestRefused(t *testing.T) {
 	f("elasticsearch-2.4.6-bad", "PARTIAL", "partial")
 	f("elasticsearch-8.19.0-bad", "PARTIAL", "partial")
 
+	partial := newSides(t, from, to, "partial")
+	unzip(t, "../../snapshotpath/bucket/layout/testdata/elasticsearch-8.19.0-bad.zip", partial.fromDir)
+	accepted, err := (&bucket.Copier{From: partial.from, To: partial.to, Snapshots: []string{"partial"}, Partial: true}).Copy(t.Context())
+	if err != nil || accepted.Source != accepted.Target || accepted.Copied.Objects == 0 || len(partial.root(t).Snapshots) != 1 {
+		t.Errorf("got %+v (%v), want what the snapshot holds", accepted, err)
+	}
+
 	hashed := newSides(t, from, to, "outside")
 	unzip(t, "../../snapshotpath/bucket/layout/testdata/opensearch-2.19.1-hashed.zip", filepath.Join(hashed.fromDir, "base"))
 	for _, snapshots := range [][]string{nil, {"three"}} {

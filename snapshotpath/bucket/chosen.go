@@ -53,7 +53,7 @@ func (c *Copier) survey(ctx context.Context) (*survey, error) {
 	if err != nil {
 		return v, err
 	}
-	r := newMetadataReader(c.From, source)
+	r := newMetadataReader(c.From, source, c.Partial)
 	if source.NamesOnly() {
 		// Its indices are known only to the snapshots themselves.
 		fresh, kept = slices.Concat(fresh, kept), nil
@@ -175,7 +175,7 @@ func (c *Copier) chosen(ctx context.Context) (inventory, error) {
 	if err != nil {
 		return inventory{}, err
 	}
-	r := newMetadataReader(c.From, source)
+	r := newMetadataReader(c.From, source, c.Partial)
 	if err := r.details(ctx, snapshots); err != nil {
 		return inventory{}, err
 	}

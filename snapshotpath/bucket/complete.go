@@ -38,7 +38,7 @@ func (b *Bucket) Complete(ctx context.Context) (Completeness, error) {
 	if err != nil {
 		return found, err
 	}
-	r := newMetadataReader(b, root)
+	r := newMetadataReader(b, root, false)
 	var whole []layout.Snapshot
 	for _, s := range root.Snapshots {
 		if s.State != layout.Success && s.State != layout.Unknown {

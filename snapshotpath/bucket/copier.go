@@ -30,6 +30,8 @@ type Copier struct {
 	// Snapshots by name: only these and their indices are copied, found by the
 	// repository's own metadata. Empty is the whole repository.
 	Snapshots []string
+	// Partial accepts chosen snapshots that lack shards.
+	Partial bool
 	// Quiet returns when nobody writes to the source's repository; it is asked
 	// before each pass. Nil where that cannot be known.
 	Quiet func(ctx context.Context) error

@@ -54,13 +54,16 @@ func (v inventory) there(ctx context.Context, b *Bucket) iter.Seq2[Object, error
 type metadataReader struct {
 	bucket *Bucket
 	root   *layout.Root
+	// partial accepts snapshots that lack shards: lost, by snapshot.
+	partial bool
+	lost    map[string][]layout.Lost
 
 	mu sync.Mutex
 	inventory
 }
 
-func newMetadataReader(b *Bucket, root *layout.Root) *metadataReader {
-	return &metadataReader{bucket: b, root: root, inventory: inventory{map[string]Object{}, map[string]bool{}}}
+func newMetadataReader(b *Bucket, root *layout.Root, partial bool) *metadataReader {
+	return &metadataReader{bucket: b, root: root, partial: partial, lost: map[string][]layout.Lost{}, inventory: inventory{map[string]Object{}, map[string]bool{}}}
 }
 
 func (r *metadataReader) add(prefix string, objects ...Object) {
@@ -94,11 +97,12 @@ func (r *metadataReader) details(ctx context.Context, snapshots []layout.Snapsho
 		}
 		d, err := layout.ParseSnapshot(r.place(s.Key()), data)
 		if err == nil {
-			err = layout.Refuse(s, d)
+			err = layout.Refuse(s, d, r.partial)
 		}
 		if err != nil {
 			return err
 		}
+		r.lost[s.UUID] = d.Lost
 		r.root = r.root.Learn(d)
 		meta, err := r.bucket.head(ctx, s.MetaKey())
 		if err != nil {
@@ -125,20 +129,9 @@ func (r *metadataReader) indices(ctx context.Context, snapshots []layout.Snapsho
 func (r *metadataReader) index(ctx context.Context, ix layout.Index, held []layout.Snapshot) error {
 	described := map[string]layout.Description{}
 	for _, s := range held {
-		key, err := r.root.Description(ix, s)
+		d, err := r.description(ctx, ix, s, described)
 		if err != nil {
 			return err
-		}
-		d, known := described[key]
-		if !known {
-			data, err := r.file(ctx, key, prefix(ix, key))
-			if err != nil {
-				return err
-			}
-			if d, err = layout.ParseDescription(r.place(key), data); err != nil {
-				return err
-			}
-			described[key] = d
 		}
 		if err := d.Refuse(s.Name, ix.Name); err != nil {
 			return err
@@ -147,13 +140,34 @@ func (r *metadataReader) index(ctx context.Context, ix layout.Index, held []layo
 		if err != nil {
 			return err
 		}
-		for _, folder := range folders {
+		for i, folder := range folders {
+			if slices.Contains(r.lost[s.UUID], layout.Lost{Index: ix.Name, Shard: i}) {
+				continue
+			}
 			if err := r.shard(ctx, ix, folder, s); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// description reads what an index is in a snapshot; those that were read stand
+// in known, by key.
+func (r *metadataReader) description(ctx context.Context, ix layout.Index, s layout.Snapshot, known map[string]layout.Description) (layout.Description, error) {
+	key, err := r.root.Description(ix, s)
+	if err != nil {
+		return layout.Description{}, err
+	}
+	if d, ok := known[key]; ok {
+		return d, nil
+	}
+	data, err := r.file(ctx, key, prefix(ix, key))
+	if err != nil {
+		return layout.Description{}, err
+	}
+	known[key], err = layout.ParseDescription(r.place(key), data)
+	return known[key], err
 }
 
 // folders gives where an index's shards lie below the bucket's prefix.

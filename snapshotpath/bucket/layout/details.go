@@ -7,9 +7,17 @@ type Details struct {
 	Name    string
 	State   State
 	Indices []string
+	// Lost are shards that a PARTIAL snapshot does not hold.
+	Lost []Lost
 	// Shallow says that OpenSearch wrote references to segments in a remote
 	// store, and no segments.
 	Shallow bool
+}
+
+// Lost is a shard of an index that a snapshot does not hold.
+type Lost struct {
+	Index string
+	Shard int
 }
 
 // ParseSnapshot reads the root's snap-UUID.dat. what names it in errors.
@@ -37,6 +45,16 @@ func ParseSnapshot(what string, data []byte) (Details, error) {
 			return Details{}, &ShapeError{What: what, Reason: "an index in it has no name"}
 		}
 		d.Indices = append(d.Indices, name)
+	}
+	failures, _ := in["failures"].([]any)
+	for _, entry := range failures {
+		failure, _ := entry.(map[string]any)
+		index, named := failure["index"].(string)
+		shard, numbered := failure["shard_id"].(int64)
+		if !named || !numbered {
+			return Details{}, &ShapeError{What: what, Reason: "a failure in it names no shard"}
+		}
+		d.Lost = append(d.Lost, Lost{index, int(shard)})
 	}
 	return d, nil
 }
@@ -85,8 +103,9 @@ func described(what string, settings map[string]any) (Description, error) {
 	return Description{Shards: n, Mounted: kind == "snapshot" || kind == "remote_snapshot", SourceOnly: text("source_only") == "true"}, nil
 }
 
-// Refuse says why a snapshot is not carried, or nil.
-func Refuse(s Snapshot, d Details) error {
+// Refuse says why a snapshot is not carried, or nil. partial accepts one that
+// lacks shards.
+func Refuse(s Snapshot, d Details, partial bool) error {
 	refused := func(reason, hint string) error {
 		return &RefusedError{Snapshot: s.Name, Reason: reason, Hint: hint}
 	}
@@ -98,7 +117,7 @@ func Refuse(s Snapshot, d Details) error {
 	case d.Shallow:
 		return refused("is a shallow copy: it holds references to a remote store, and no segments",
 			"take a snapshot into a repository without remote_store_index_shallow_copy")
-	case state == Success:
+	case state == Success, state == Partial && partial:
 		return nil
 	case state == Unknown:
 		return refused("does not say how it ended", "take another snapshot")

@@ -28,7 +28,7 @@ func TestRepositories(t *testing.T) {
 					t.Fatal(err)
 				}
 				d := r.details(t, s)
-				if err := layout.Refuse(s, d); err != nil || s.State != layout.Success || d.State != layout.Success || d.Name != s.Name {
+				if err := layout.Refuse(s, d, false); err != nil || s.State != layout.Success || d.State != layout.Success || d.Name != s.Name {
 					t.Errorf("got %+v, %+v (%v), want a good snapshot", s, d, err)
 				}
 				if got := names(root.Of(s)); !slices.Equal(got, indices) || !slices.Equal(slices.Sorted(slices.Values(d.Indices)), indices) {
@@ -160,7 +160,7 @@ func TestRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = layout.Refuse(s, r.details(t, s))
+		err = layout.Refuse(s, r.details(t, s), false)
 		for _, ix := range root.Of(s) {
 			if err == nil {
 				err = r.description(t, root, ix, s).Refuse(s.Name, ix.Name)
@@ -178,6 +178,21 @@ func TestRefused(t *testing.T) {
 	// With a remote store, by settings that operators have.
 	f("opensearch-3.8.0-shallow", "one", "shallow copy")
 	f("opensearch-3.8.0-mounted", "one", "index mounted-users in snapshot one is mounted")
+}
+
+// TestPartial accepts a snapshot that lacks a shard, and knows which.
+func TestPartial(t *testing.T) {
+	for _, name := range []string{"elasticsearch-2.4.6-bad", "elasticsearch-8.19.0-bad"} {
+		r := open(t, name)
+		s, err := r.root(t).Named("partial")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := r.details(t, s)
+		if err := layout.Refuse(s, d, true); err != nil || !slices.Equal(d.Lost, []layout.Lost{{Index: "lost", Shard: 0}}) {
+			t.Errorf("%s: got %+v (%v), want shard 0 of lost to be lacking", name, d, err)
+		}
+	}
 }
 
 // TestFlipped flips each byte of a file, one after the other: every one is
