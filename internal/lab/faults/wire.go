@@ -19,8 +19,9 @@ type Hook func(w http.ResponseWriter, r *http.Request) bool
 // concurrent use.
 type Wire struct {
 	// URL is where it listens.
-	URL    string
-	server *httptest.Server
+	URL       string
+	server    *httptest.Server
+	transport *http.Transport
 
 	mu        sync.Mutex
 	hook      Hook
@@ -34,16 +35,16 @@ func NewWire(to string) (*Wire, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the address of the server: %w", err)
 	}
+	w := &Wire{puts: map[string]int{}, transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	pass := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(u)
 			r.Out.Host = r.In.Host
 		},
-		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
+		Transport: w.transport,
 		// Where the server gives no answer, the client gets none.
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { Cut() },
 	}
-	w := &Wire{puts: map[string]int{}}
 	w.server = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		hook := w.enter(r)
 		defer w.leave()
@@ -103,8 +104,10 @@ func (w *Wire) Most() int {
 	return w.most
 }
 
-// Close ends the server and its connections.
+// Close ends the server and its connections. A gateway behind it that is stopped
+// first waits for them.
 func (w *Wire) Close() {
 	w.server.CloseClientConnections()
 	w.server.Close()
+	w.transport.CloseIdleConnections()
 }
