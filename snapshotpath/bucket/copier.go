@@ -23,10 +23,6 @@ const passes = 5
 // there is not copied again. One call at a time.
 type Copier struct {
 	From, To *Bucket
-	// List gives each side's objects; nil stands for Everything. Both sides are
-	// asked for the same part of the repository, which the root's index-N and
-	// index.latest always belong to.
-	List Listing
 	// Snapshots by name: only these and their indices are copied, found by the
 	// repository's own metadata. Empty is the whole repository.
 	Snapshots []string
@@ -274,13 +270,9 @@ func (c *Copier) settled(ctx context.Context, p Plan) (Plan, error) {
 // scan walks both listings in lock step, and sorts them first where a service
 // does not.
 func scan[T any](ctx context.Context, c *Copier, fold func(iter.Seq2[Pair, error]) (T, error)) (T, error) {
-	list := c.List
-	if list == nil {
-		list = Everything
-	}
-	found, err := fold(Merge(list(ctx, c.From), list(ctx, c.To)))
+	found, err := fold(Merge(c.From.List(ctx), c.To.List(ctx)))
 	if errors.Is(err, ErrUnsorted) {
-		return fold(Merge(Sort(list(ctx, c.From)), Sort(list(ctx, c.To))))
+		return fold(Merge(Sort(c.From.List(ctx)), Sort(c.To.List(ctx))))
 	}
 	return found, err
 }

@@ -28,13 +28,6 @@ type Object struct {
 	Archived string
 }
 
-// Listing gives objects of a bucket, once each, and in the order of their keys
-// where the service keeps to it. The sequence ends after an error.
-type Listing func(ctx context.Context, b *Bucket) iter.Seq2[Object, error]
-
-// Everything is the Listing of all that lies below the prefix.
-func Everything(ctx context.Context, b *Bucket) iter.Seq2[Object, error] { return b.List(ctx) }
-
 // List gives every object below the prefix, the next page being fetched while
 // one is used. The sequence ends after an error.
 func (b *Bucket) List(ctx context.Context) iter.Seq2[Object, error] { return b.below(ctx, "") }
