@@ -180,6 +180,7 @@ func (s *stage) config(target string) string {
 		return fmt.Sprintf(`{bucket: %s, endpoint: %q, region: %s, access_key_id: %s, secret_access_key: %s}`, bucket, g.URL, g.Region, g.AccessKey, g.SecretKey)
 	}
 	text := fmt.Sprintf(`name: bench
+checkpoint: {path: %q}
 source: {url: %q}
 target: {url: %q}
 snapshot:
@@ -188,7 +189,7 @@ snapshot:
   copy:
     from: %s
     to: %s
-`, s.engine.URL(), s.engine.URL(), side("snaps", s.from), side(target, s.to))
+`, path+".db", s.engine.URL(), s.engine.URL(), side("snaps", s.from), side(target, s.to))
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"esferry/checkpoint"
 	"esferry/internal/cluster"
 	"esferry/internal/config"
 	"esferry/internal/ferry"
@@ -30,7 +31,12 @@ func (iv *invocation) copyRepository(ctx context.Context, c *config.Config, snap
 	copier.Observe = tell.progress
 	copier.Quiet = quiet(source, c.Snapshot.Repository, tell.waits)
 	began := time.Now()
-	r, err := copier.Copy(ctx)
+	var r bucket.Report
+	// Two copies into one bucket would abort each other's uploads.
+	err = holding(ctx, c, func(ctx context.Context, _ checkpoint.Store, _ checkpoint.Lease) (err error) {
+		r, err = copier.Copy(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,23 @@ func (iv *invocation) withSession(ctx context.Context, fn func(ctx context.Conte
 	}
 	defer s.source.Close()
 	defer s.target.Close()
+	return holding(ctx, c, func(ctx context.Context, store checkpoint.Store, lease checkpoint.Lease) error {
+		s.store = store
+		options, err := iv.options(ctx, c, s.source)
+		if err != nil {
+			return err
+		}
+		noteClocks(options.Observer, s.source, s.target)
+		if s.ferry, err = ferry.Open(ctx, s.source, s.target, store, lease, options); err != nil {
+			return err
+		}
+		return fn(ctx, s)
+	})
+}
+
+// holding opens the store and takes hold of the ferry while fn works: nobody
+// else changes anything of it meanwhile.
+func holding(ctx context.Context, c *config.Config, fn func(ctx context.Context, store checkpoint.Store, lease checkpoint.Lease) error) (err error) {
 	store, err := boltstore.Open(ctx, c.Checkpoint.Path)
 	if err != nil {
 		return fmt.Errorf("open the checkpoint store: %w", err)
@@ -74,20 +91,11 @@ func (iv *invocation) withSession(ctx context.Context, fn func(ctx context.Conte
 			err = fmt.Errorf("close the checkpoint store: %w", closed)
 		}
 	}()
-	s.store = store
 	lease, err := acquire(ctx, store)
 	if err != nil {
 		return err
 	}
-	options, err := iv.options(ctx, c, s.source)
-	if err != nil {
-		return err
-	}
-	noteClocks(options.Observer, s.source, s.target)
-	if s.ferry, err = ferry.Open(ctx, s.source, s.target, store, lease, options); err != nil {
-		return err
-	}
-	return fn(ctx, s)
+	return fn(ctx, store, lease)
 }
 
 func acquire(ctx context.Context, store checkpoint.Store) (checkpoint.Lease, error) {

@@ -168,6 +168,8 @@ func (c *repoCopy) ordinaryTuesday(t *testing.T) {
 	})
 	p := startedBy(t, theWorld.released, "repo", "copy", "--json", "-c", c.yaml)
 	<-half
+	// A second one would abort the uploads of this one.
+	esferry(t, "repo", "copy", "-c", c.yaml).want(t, 11)
 	p.kill(t)
 	for path := range c.wire.Puts() {
 		if strings.HasPrefix(path, "/snaps/index") {
