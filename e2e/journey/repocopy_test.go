@@ -116,6 +116,7 @@ func TestRepoCopy(t *testing.T) {
 	c.snapshot(t, "one")
 	t.Run("refuses clearly", c.refuses)
 	t.Run("verifies", c.verifies)
+	t.Run("Alibaba's dialect", c.dialect)
 	t.Run("an ordinary Tuesday", c.ordinaryTuesday)
 }
 

@@ -15,6 +15,11 @@ import (
 
 const gatewayModule = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 
+// GatewayDomain is where a gateway serves buckets by host name, beside by path:
+// BUCKET.GatewayDomain, as Alibaba's service does. No name server knows it: a
+// client reaches it with the gateway, or what stands before it, as its proxy.
+const GatewayDomain = "oss-cn-hangzhou.aliyuncs.com"
+
 // Gateway is an S3 server in front of a folder: the folders in it are buckets,
 // the files below them objects. An fs repository of an engine whose location
 // is such a folder is at the same time a bucket. Safe for concurrent use.
@@ -58,7 +63,7 @@ func (l *Lab) Gateway(ctx context.Context, dir string) (*Gateway, error) {
 		name: name,
 		path: program,
 		// Connections are kept open as the big providers do.
-		args: []string{"--port", loopback(port), "--region", g.Region, "--quiet", "--keep-alive", "posix", dir},
+		args: []string{"--port", loopback(port), "--region", g.Region, "--virtual-domain", GatewayDomain, "--quiet", "--keep-alive", "posix", dir},
 		env:  []string{"PATH=" + os.Getenv("PATH"), "ROOT_ACCESS_KEY=" + g.AccessKey, "ROOT_SECRET_KEY=" + g.SecretKey},
 		dir:  l.dir,
 		log:  filepath.Join(l.dir, name+".log"),
