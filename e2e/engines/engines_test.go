@@ -21,6 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // and wants each of them back as it was; and has it restore one snapshot of
 // several out of a repository that holds only what that one needs.
 func TestEngines(t *testing.T) {
+	t.Parallel()
 	l := lab.For(t)
 	for _, engine := range lab.Engines() {
 		t.Run(string(engine), func(t *testing.T) {

@@ -82,6 +82,7 @@ func TestNeverUp(t *testing.T) {
 // TestNodes kills one node of two, and then both, and wants the documents back
 // after the restart.
 func TestNodes(t *testing.T) {
+	t.Parallel()
 	l := lab.For(t)
 	c := l.StartFor(t, lab.Spec{Engine: lab.ES717, Nodes: 2})
 	e := open(t, c.URL())
@@ -110,6 +111,7 @@ func TestNodes(t *testing.T) {
 
 // TestSecurity wants a password to be asked for, in the clear and with TLS.
 func TestSecurity(t *testing.T) {
+	t.Parallel()
 	l := lab.For(t)
 	for _, s := range []lab.Spec{{Engine: lab.ES68, Secure: true}, {Engine: lab.ES819, Secure: true, TLS: true}} {
 		t.Run(string(s.Engine), func(t *testing.T) {

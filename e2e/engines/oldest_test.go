@@ -17,6 +17,7 @@ import (
 // kills it, and restores its snapshot with 5.6, which can read indices of one
 // major version before its own.
 func TestOldest(t *testing.T) {
+	t.Parallel()
 	l := lab.For(t)
 	dir := filepath.Join(t.TempDir(), "snaps")
 	source := l.StartFor(t, lab.Spec{Engine: lab.ES24, RepoDirs: []string{dir}})

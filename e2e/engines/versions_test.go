@@ -30,6 +30,7 @@ type rung struct {
 // version table says. And each is given, translated, the definitions that were
 // read below it.
 func TestLadder(t *testing.T) {
+	t.Parallel()
 	l := lab.For(t)
 	folder, err := l.Folder("ladder")
 	if err != nil {

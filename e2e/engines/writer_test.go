@@ -17,6 +17,7 @@ import (
 // TestWriter lets the writer work, blocks its indices, and sends it on to
 // another pair.
 func TestWriter(t *testing.T) {
+	t.Parallel()
 	l := lab.For(t)
 	c := l.StartFor(t, lab.Spec{Engine: lab.ES710})
 	e := open(t, c.URL())
@@ -59,6 +60,7 @@ func TestWriter(t *testing.T) {
 // TestWriterOnOld lets the writer work on the engines with types and parents,
 // and delete documents for so long that their versions begin anew.
 func TestWriterOnOld(t *testing.T) {
+	t.Parallel()
 	l := lab.For(t)
 	for _, engine := range []lab.Engine{lab.ES24, lab.ES56} {
 		t.Run(string(engine), func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 // that it makes, which the next one restores. In the end the newest engine is
 // compared with the oldest, which is there all the while.
 func TestChain(t *testing.T) {
+	t.Parallel()
 	l := lab.For(t)
 	origin := newStation(t, l, "origin", lab.Spec{Engine: lab.ES24}, true)
 	cargoes := []cargo{

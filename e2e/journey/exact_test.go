@@ -32,6 +32,7 @@ func kills(t *testing.T) int {
 // random moments all the while. In the end all is equal, in ids, routings,
 // versions and contents.
 func TestExactUnderFire(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ source, target lab.Engine }{
 		{lab.ES56, lab.ES68},
 		{lab.ES68, lab.OS219},

@@ -14,6 +14,7 @@ import (
 
 // TestRunOverExisting lets a ferry meet indices that the target has already.
 func TestRunOverExisting(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
 	p.load(t, logs("logs-a", 1500), logs("logs-b", 1500), logs("logs-c", 500), logs("logs-d", 500))
 	foreign := func(index string, shards int) {

@@ -17,6 +17,7 @@ import (
 // replication a replica's searches lag behind, and the promoted one has to
 // catch up first.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name           string
 		source, target lab.Engine

@@ -15,6 +15,7 @@ import (
 // or says what is wrong, and a run without faults then makes them equal:
 // nothing is lost, nothing doubled.
 func TestFaultsOnTheWire(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
 	p.load(t, library(t, 1200), logs("streamed-logs", 1500))
 	names := []string{"code", "streamed-logs"}
@@ -121,6 +122,7 @@ func lastLine(text string) string {
 // TestWithoutTheClusterState: where the source's cluster state may not be read,
 // primary terms are guessed, and the freeze is closed by comparing all documents.
 func TestWithoutTheClusterState(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
 	p.load(t, logs("logs-a", 1000), logs("streamed-logs", 800))
 	source, _ := p.proxied(t)

@@ -12,6 +12,7 @@ import (
 // TestJourney carries real and hostile documents between every pair of engines
 // that is promised, with a writer that never pauses before the freeze.
 func TestJourney(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		source, target lab.Engine
 		path           string

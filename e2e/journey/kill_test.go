@@ -11,6 +11,7 @@ import (
 // after its second, and so on, ever further into the journey, with a writer
 // going on; then it lets the last one live, and compares.
 func TestKilledAnywhere(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
 	p.load(t, library(t, 3000), logs("logs-2026.11.01", 2000), logs("streamed-logs", 2000))
 	yaml := p.config(t, "killed", `code, "logs-*", "streamed-*"`, "stream: {page: {docs: 200}}\ncutover: {aliases: {found: code}}\n")
@@ -48,6 +49,7 @@ func (p *pair) cutOverKilled(t *testing.T, yaml string) outcome {
 // TestAbortLiftsTheFreeze kills a cutover under its block and aborts it: the
 // source must take writes again.
 func TestAbortLiftsTheFreeze(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES717}, lab.Spec{Engine: lab.ES819})
 	p.load(t, logs("streamed-logs", 500))
 	yaml := p.config(t, "abort", "streamed-logs", "")
@@ -64,6 +66,7 @@ func TestAbortLiftsTheFreeze(t *testing.T) {
 
 // TestASecondProcessIsTurnedAway runs two ferries on one store.
 func TestASecondProcessIsTurnedAway(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES717}, lab.Spec{Engine: lab.ES819})
 	p.load(t, logs("streamed-logs", 500))
 	yaml := p.config(t, "twice", "streamed-logs", "")

@@ -30,6 +30,7 @@ func (p pieces) lines() string {
 // TestMetadata carries templates, pipelines and an index with its aliases from
 // 6.8 to 8.19, where templates lie in wait that would spoil the index.
 func TestMetadata(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES68}, lab.Spec{Engine: lab.ES819})
 	here, there := p.source.URL(), p.target.URL()
 	call(t, "PUT", here+"/_ingest/pipeline/enrich", `{"description":"of 6.8","processors":[]}`)

@@ -10,6 +10,7 @@ import (
 
 // TestNightly carries a baseline, then what a day changes, deletes included.
 func TestNightly(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
 	p.load(t, library(t, 2000), logs("streamed-logs", 1000))
 	yaml := p.config(t, "nightly", `code, "streamed-*"`, "")
@@ -75,6 +76,7 @@ func (p *pair) ids(t *testing.T, index string, n int) []string {
 
 // TestBackfill carries one index, whole and by a query, and resumes after a kill.
 func TestBackfill(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES717}, lab.Spec{Engine: lab.ES819})
 	p.load(t, logs("logs-2026.11.01", 3000), logs("logs-part", 3000))
 	yaml := p.config(t, "backfill", `"logs-*"`, "stream: {page: {docs: 100}}\n")

@@ -62,6 +62,7 @@ func (p *pair) night(t *testing.T, yaml string) (s taken, copied, objects int64)
 // after a change: only what is new is copied, and it is restored over the closed
 // index, whose own settings and aliases stay.
 func TestIncrementalNights(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
 	p.load(t, library(t, 3000), logs("logs-a", 2000))
 	yaml := p.piecewise(t, "nights", `code, "logs-*"`, "  on_existing: close\n")
@@ -168,6 +169,7 @@ func killedAt(t *testing.T, proxy *faults.Proxy, rule faults.Rule, args ...strin
 // TestPiecesKilled kills snapshot create and restore in the middle of each step;
 // the next call goes on, and the engines are asked for nothing twice.
 func TestPiecesKilled(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
 	p.load(t, library(t, 3000))
 	source, target := p.proxied(t)

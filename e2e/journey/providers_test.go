@@ -14,6 +14,7 @@ import (
 // one bucket to the other, and documents change until the freeze. The
 // repositories lie below a path that differs. The indices are of all shapes.
 func TestBetweenProviders(t *testing.T) {
+	t.Parallel()
 	l := lab.For(t)
 	from := newStation(t, l, "old", lab.Spec{Engine: lab.OS38}, true)
 	to := newStation(t, l, "new", lab.Spec{Engine: lab.OS38}, true)

@@ -222,6 +222,7 @@ func noise(t *testing.T, random *rand.ChaCha8, size int) []byte {
 // TestRepoCopyWaitsForSnapshots runs beside a slow snapshot and a second one's
 // delete: nothing is copied before they have ended.
 func TestRepoCopyWaitsForSnapshots(t *testing.T) {
+	t.Parallel()
 	for _, engine := range []lab.Engine{lab.ES24, lab.OS219} {
 		t.Run(string(engine), func(t *testing.T) {
 			c := newRepoCopy(t, lab.Spec{Engine: engine})

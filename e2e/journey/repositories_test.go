@@ -87,6 +87,7 @@ func forget(t *testing.T, c *lab.Cluster) {
 // and gives every wrong setting: one clear sentence with what to do, no secret,
 // and nothing registered.
 func TestRepositories(t *testing.T) {
+	t.Parallel()
 	s := newStores(t)
 	before := s.registered(t)
 	if o := s.with(t, "", "", "repo", "register", "--dry-run").want(t, 0); strings.Count(o.stdout, "would be registered") != 2 {

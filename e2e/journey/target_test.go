@@ -18,6 +18,7 @@ import (
 // ends and names it, no index comes back by itself with guessed mappings, and
 // after a reset all is carried anew.
 func TestTargetGone(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ source, target lab.Engine }{{lab.ES717, lab.ES819}, {lab.ES56, lab.ES68}} {
 		t.Run(string(c.target), func(t *testing.T) {
 			p := newPair(t, lab.Spec{Engine: c.source}, lab.Spec{Engine: c.target})
@@ -49,6 +50,7 @@ func TestTargetGone(t *testing.T) {
 // TestTargetMadeAnewMidRun puts somebody else's index in the place of ours while
 // it is being written: nothing may arrive there.
 func TestTargetMadeAnewMidRun(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES717}, lab.Spec{Engine: lab.ES819})
 	p.load(t, logs("streamed-logs", 3000), logs("logs-a", 1000))
 	_, target := p.proxied(t)
@@ -92,6 +94,7 @@ func TestTargetMadeAnewMidRun(t *testing.T) {
 // of all documents can mend is mended by the next sync, and said; a target that
 // was made anew is somebody else's, and is refused.
 func TestBrokenBindings(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES717}, lab.Spec{Engine: lab.ES819})
 	p.load(t, logs("logs-a", 1500), logs("streamed-logs", 800))
 	names := []string{"logs-a", "streamed-logs"}
@@ -144,6 +147,7 @@ func TestBrokenBindings(t *testing.T) {
 // TestPipelinesOfTheTarget: templates of the target give every new index a
 // default and a final pipeline, which must not touch what is carried.
 func TestPipelinesOfTheTarget(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.OS219}, lab.Spec{Engine: lab.OS38})
 	p.load(t, logs("logs-a", 800), logs("streamed-logs", 800))
 	for _, name := range []string{"first", "last"} {
@@ -183,6 +187,7 @@ func (p *pair) refusesStreams(t *testing.T) {
 // documents that only the old engine takes: an id that is too long fails a
 // whole bulk there, and must be found and be the only one that stays behind.
 func TestFamiliesAndPoison(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES24}, lab.Spec{Engine: lab.ES56})
 	e, err := corpus.Open(t.Context(), p.source.URL(), nil)
 	if err != nil {
@@ -249,6 +254,7 @@ func TestFamiliesAndPoison(t *testing.T) {
 // TestTimeField reads an append-only index without sequence numbers by its time
 // field: what is new arrives, and nothing else is read again.
 func TestTimeField(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES56}, lab.Spec{Engine: lab.ES68})
 	p.load(t, logs("streamed-logs", 1500))
 	source, _ := p.proxied(t)
@@ -279,6 +285,7 @@ func TestTimeField(t *testing.T) {
 // TestSplitTypes makes an index of each type, where the target has one in each:
 // refused by default, done by choice.
 func TestSplitTypes(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES56}, lab.Spec{Engine: lab.ES68})
 	call(t, "PUT", p.source.URL()+"/streamed-mixed", `{"mappings":{"Order":{"properties":{"n":{"type":"long"}}},"note":{"properties":{"n":{"type":"long"}}}}}`)
 	for i := range 40 {

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -60,6 +61,9 @@ func YML(e Engine, n int, s Spec) string {
 	}
 	return c.yml(c.nodes[0])
 }
+
+// Hold takes ports.
+func Hold(ctx context.Context, first, n int) ([]io.Closer, bool) { return hold(ctx, first, n) }
 
 // Process is a child.
 type Process struct{ *process }

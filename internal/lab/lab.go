@@ -38,7 +38,7 @@ type Lab struct {
 
 	mu      sync.Mutex
 	log     io.Writer
-	ports   map[int]bool
+	ports   []io.Closer
 	members []member
 	names   map[string]int
 }
@@ -49,7 +49,7 @@ type member interface{ Stop() error }
 // Open looks at what the machine has. It fetches and starts nothing; when
 // something is missing, the error says what, and how to get it.
 func Open(ctx context.Context, o Options) (l *Lab, err error) {
-	l = &Lab{log: o.Log, ports: map[int]bool{}, names: map[string]int{}}
+	l = &Lab{log: o.Log, names: map[string]int{}}
 	if l.account, err = unprivileged(); err != nil {
 		return nil, err
 	}
@@ -80,6 +80,9 @@ func (l *Lab) Close() error {
 	var errs []error
 	for _, m := range slices.Backward(members) {
 		errs = append(errs, m.Stop())
+	}
+	for _, p := range l.ports {
+		errs = append(errs, p.Close())
 	}
 	if err := os.RemoveAll(l.dir); err != nil {
 		errs = append(errs, fmt.Errorf("remove the engines' data: %w", err))

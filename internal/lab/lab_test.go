@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -248,4 +249,38 @@ func TestYML(t *testing.T) {
 	f(lab.ES24, 1, s3, `cloud.aws.s3.endpoint: "127.0.0.1:1"`, `cloud.aws.secret_key: "secret"`)
 	f(lab.OS38, 1, s3, `s3.client.default.endpoint: "http://127.0.0.1:1"`, "s3.client.default.region: r")
 	f(lab.ES819, 1, lab.Spec{Settings: map[string]string{"network.host": "127.0.0.2", "x.y": "true"}}, "network.host: 127.0.0.2", "x.y: true")
+}
+
+func TestPortsAreGivenOnce(t *testing.T) {
+	var config net.ListenConfig
+	taken, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := taken.Addr().(*net.TCPAddr).Port
+	f := func(why string, want bool) {
+		t.Helper()
+		held, ok := lab.Hold(t.Context(), port, 1)
+		if ok != want {
+			t.Errorf("%s: got %t, want %t", why, ok, want)
+		}
+		for _, h := range held {
+			if err := h.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	f("somebody listens", false)
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ours, ok := lab.Hold(t.Context(), port, 1)
+	if !ok {
+		t.Fatal("a free port is not given")
+	}
+	f("another lab has it", false)
+	if err := ours[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	f("it is given back", true)
 }

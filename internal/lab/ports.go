@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 )
@@ -16,30 +17,35 @@ const (
 )
 
 // freePorts finds n consecutive ports of loopback from [low, high) that nobody
-// listens on and that this lab has not given out before.
+// listens on and that no lab has given out, until this one closes: it holds the
+// same numbers over UDP, which no engine uses.
 func (l *Lab) freePorts(ctx context.Context, low, high, n int) (first int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for range 200 {
 		first = low + rand.IntN(high-low-n) //nolint:gosec // A port is no secret.
-		if !l.allFree(ctx, first, n) {
-			continue
+		held, ok := hold(ctx, first, n)
+		if l.ports = append(l.ports, held...); ok {
+			return first, nil
 		}
-		for p := first; p < first+n; p++ {
-			l.ports[p] = true
-		}
-		return first, nil
 	}
 	return 0, fmt.Errorf("find %d free ports from %d to %d: none in 200 tries", n, low, high)
 }
 
-func (l *Lab) allFree(ctx context.Context, first, n int) bool {
+// hold takes ports one after the other, until one is not to be had.
+func hold(ctx context.Context, first, n int) (held []io.Closer, ok bool) {
+	var config net.ListenConfig
 	for p := first; p < first+n; p++ {
-		if l.ports[p] || !free(ctx, p) {
-			return false
+		token, err := config.ListenPacket(ctx, "udp", loopback(p))
+		if err != nil {
+			return held, false
+		}
+		held = append(held, token)
+		if !free(ctx, p) {
+			return held, false
 		}
 	}
-	return true
+	return held, true
 }
 
 func free(ctx context.Context, port int) bool {
