@@ -116,22 +116,7 @@ func post(t *testing.T, url, body string) {
 // send wants a good answer, and no failed shard in it.
 func send(t *testing.T, method, url, body string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Close = true
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if answer.StatusCode != http.StatusOK || bytes.Contains(text, []byte(`"state":"PARTIAL"`)) {
-		t.Fatalf("%s %s: status %d: %s", method, url, answer.StatusCode, text)
+	if status, answer := lab.Ask(t, method, url, body); status != http.StatusOK || strings.Contains(answer, `"state":"PARTIAL"`) {
+		t.Fatalf("%s %s: status %d: %s", method, url, status, answer)
 	}
 }

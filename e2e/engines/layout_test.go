@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -63,13 +62,13 @@ func writes(t *testing.T, c *lab.Cluster, dir, index string) {
 	}
 	repository := c.URL() + "/_snapshot/" + filepath.Base(dir)
 	put(t, repository, fmt.Sprintf(`{"type":"fs","settings":{"location":%q}}`, dir))
-	if answer := ask(t, http.MethodPut, repository+"/more?wait_for_completion=true", fmt.Sprintf(`{"indices":%q,"include_global_state":false}`, index)); !strings.Contains(answer, `"SUCCESS"`) {
+	if _, answer := lab.Ask(t, http.MethodPut, repository+"/more?wait_for_completion=true", fmt.Sprintf(`{"indices":%q,"include_global_state":false}`, index)); !strings.Contains(answer, `"SUCCESS"`) {
 		t.Errorf("the engine does not write: %s", answer)
 	}
 	post(t, repository+"/more/_restore?wait_for_completion=true",
 		fmt.Sprintf(`{"indices":%q,"include_global_state":false,"rename_pattern":"(.+)","rename_replacement":"$1-more"}`, index))
 	equal(t, c.URL(), c.URL(), index, index+"-more")
-	if answer := ask(t, http.MethodDelete, repository+"/more", ""); !strings.Contains(answer, "true") {
+	if _, answer := lab.Ask(t, http.MethodDelete, repository+"/more", ""); !strings.Contains(answer, "true") {
 		t.Errorf("the engine does not delete: %s", answer)
 	}
 	post(t, repository+"/two/_restore?wait_for_completion=true",
@@ -203,7 +202,7 @@ func must[T any](v T, err error) func(t *testing.T) T {
 // listed asks the engine which snapshots it sees.
 func listed(t *testing.T, repository string) (names []string) {
 	t.Helper()
-	text := ask(t, http.MethodGet, repository+"/_all", "")
+	_, text := lab.Ask(t, http.MethodGet, repository+"/_all", "")
 	var in struct {
 		Snapshots []struct{ Snapshot, State string }
 	}
@@ -214,25 +213,4 @@ func listed(t *testing.T, repository string) (names []string) {
 		names = append(names, s.Snapshot)
 	}
 	return names
-}
-
-// ask gives the answer, whatever its status.
-func ask(t *testing.T, method, url, body string) string {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Close = true
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

@@ -3,7 +3,6 @@ package engines_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -167,20 +166,5 @@ func (r *rung) want(t *testing.T, status int, method, path, body string) string 
 // ask sends a request and gives the answer, whatever it is.
 func (r *rung) ask(t *testing.T, method, path, body string) (status int, answer string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, r.lab.URL()+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Close = true
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(text)
+	return lab.Ask(t, method, r.lab.URL()+path, body)
 }

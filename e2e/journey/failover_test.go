@@ -108,7 +108,7 @@ func (p *pair) killPrimaries(t *testing.T) int {
 func (p *pair) promoted(t *testing.T, killed int) {
 	t.Helper()
 	err := retry.Poll(t.Context(), "the replicas to be promoted", 200*time.Millisecond, func(context.Context) (bool, error) {
-		status, answer := ask(t, "GET", p.source.URL()+"/_cat/shards/code,logs-a,streamed-logs?format=json&h=prirep,state,node", "") //nolint:contextcheck // it has the test's own
+		status, answer := lab.Ask(t, "GET", p.source.URL()+"/_cat/shards/code,logs-a,streamed-logs?format=json&h=prirep,state,node", "") //nolint:contextcheck // it has the test's own
 		if status != 200 {
 			return false, nil
 		}

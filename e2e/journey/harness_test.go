@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -226,28 +224,9 @@ func (o outcome) summary(t *testing.T) summary {
 // fails the test.
 func call(t *testing.T, method, url, body string) string {
 	t.Helper()
-	status, answer := ask(t, method, url, body)
+	status, answer := lab.Ask(t, method, url, body)
 	if status > 299 {
 		t.Fatalf("%s %s: status %d: %s", method, url, status, tail(answer))
 	}
 	return answer
-}
-
-func ask(t *testing.T, method, url, body string) (int, string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode, string(text)
 }

@@ -55,7 +55,7 @@ func TestAbortLiftsTheFreeze(t *testing.T) {
 	yaml := p.config(t, "abort", "streamed-logs", "")
 	killedIn(t, "last round", "run", "--cutover", "--json", "-c", yaml)
 	write := p.source.URL() + "/streamed-logs/_doc/after"
-	if status, answer := ask(t, "PUT", write, `{"n":1}`); status != 403 {
+	if status, answer := lab.Ask(t, "PUT", write, `{"n":1}`); status != 403 {
 		t.Fatalf("after the kill: got status %d, want 403 by the block: %s", status, answer)
 	}
 	esferry(t, "cutover", "abort", "-c", yaml).want(t, 0)

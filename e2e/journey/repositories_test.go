@@ -78,7 +78,7 @@ func (s *stores) registered(t *testing.T) string {
 
 func forget(t *testing.T, c *lab.Cluster) {
 	t.Helper()
-	if status, answer := ask(t, "DELETE", c.URL()+"/_snapshot/ferry", ""); status != 200 && status != 404 {
+	if status, answer := lab.Ask(t, "DELETE", c.URL()+"/_snapshot/ferry", ""); status != 200 && status != 404 {
 		t.Fatal(answer)
 	}
 }
@@ -190,7 +190,7 @@ func (s *stores) foreign(t *testing.T) {
 		t.Fatal(err)
 	}
 	// In these words; package cluster has the next step for them.
-	status, answer := ask(t, "PUT", s.source.URL()+"/_snapshot/ferry/two?wait_for_completion=true", `{"indices":"logs"}`)
+	status, answer := lab.Ask(t, "PUT", s.source.URL()+"/_snapshot/ferry/two?wait_for_completion=true", `{"indices":"logs"}`)
 	if status < 300 || !strings.Contains(answer, "concurrent modification of the index-N file") && !strings.Contains(answer, "do not match its expected state") {
 		t.Errorf("got status %d and %s, want the engine to notice that its root has moved", status, answer)
 	}

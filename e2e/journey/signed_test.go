@@ -178,7 +178,7 @@ func (a *amazon) foreign(t *testing.T) {
 			t.Errorf("got %s, want it to say %q", tail(o.stderr), word)
 		}
 	}
-	if status, _ := ask(t, "HEAD", a.pair.target.URL()+"/later", ""); status != 404 {
+	if status, _ := lab.Ask(t, "HEAD", a.pair.target.URL()+"/later", ""); status != 404 {
 		t.Errorf("got status %d of the target's index, want none of it", status)
 	}
 }

@@ -32,7 +32,7 @@ func TestTargetGone(t *testing.T) {
 			if code := run.end(t); code == 0 || !strings.Contains(run.stderr.String(), "streamed-logs") {
 				t.Errorf("got exit code %d, want a refusal that names the index:\n%s", code, tail(run.stderr.String()))
 			}
-			if status, answer := ask(t, "GET", p.target.URL()+"/streamed-logs", ""); status != 404 {
+			if status, answer := lab.Ask(t, "GET", p.target.URL()+"/streamed-logs", ""); status != 404 {
 				t.Errorf("the index came back: status %d, %s", status, tail(answer))
 			}
 			target.Use()
@@ -314,7 +314,7 @@ func TestSplitTypes(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
 	}
-	if status, answer := ask(t, "PUT", p.source.URL()+"/streamed-mixed/Order/new", `{}`); status != 403 {
+	if status, answer := lab.Ask(t, "PUT", p.source.URL()+"/streamed-mixed/Order/new", `{}`); status != 403 {
 		t.Errorf("the source takes writes after the switch: status %d, %s", status, answer)
 	}
 }

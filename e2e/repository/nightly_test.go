@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -264,23 +263,9 @@ func (n *night) equal(t *testing.T, snapshot string) {
 // ask wants a good answer.
 func (n *night) ask(t *testing.T, method, path, body string) string {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, n.engine.URL()+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
+	status, answer := lab.Ask(t, method, n.engine.URL()+path, body)
+	if status != http.StatusOK {
+		t.Fatalf("%s %s: status %d: %s", method, path, status, answer)
 	}
-	request.Header.Set("Content-Type", "application/json")
-	request.Close = true
-	got, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer got.Body.Close()
-	text, err := io.ReadAll(got.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.StatusCode != http.StatusOK {
-		t.Fatalf("%s %s: status %d: %s", method, path, got.StatusCode, text)
-	}
-	return string(text)
+	return answer
 }
