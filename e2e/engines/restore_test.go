@@ -217,7 +217,7 @@ func restoresOver(t *testing.T, c *lab.Cluster, e *cluster.Cluster) {
 		if after := origin(t, e, name, o); before != cluster.FromSnapshot || after != before {
 			t.Errorf("%s: got it from %s, then from %s", way, before, after)
 		}
-		if err := e.PutSettings(t.Context(), name, snapshotpath.Own(was.Settings, off())); c.Engine != lab.ES24 && err != nil {
+		if err := e.PutSettings(t.Context(), []string{name}, snapshotpath.Own(was.Settings, off())); c.Engine != lab.ES24 && err != nil {
 			t.Error(err)
 		}
 	}

@@ -168,69 +168,6 @@ func (c *Cluster) DeleteIndex(ctx context.Context, index string) error {
 	return err
 }
 
-// PutSettings changes settings of an index; a nil value takes the setting off.
-func (c *Cluster) PutSettings(ctx context.Context, index string, settings map[string]any) error {
-	if len(settings) == 0 {
-		return nil
-	}
-	return c.call(ctx, request{op: "change settings", index: index, method: "PUT", path: path(index, "_settings"), body: body(settings)}, nil)
-}
-
-// BlockWrites holds writers back. Where the engine has the block API it
-// returns after the writes in flight have ended; otherwise the caller waits
-// until the positions are quiet and stand still (protocol 4).
-func (c *Cluster) BlockWrites(ctx context.Context, index string) error {
-	if !c.identity.BlocksByAPI() {
-		return c.PutSettings(ctx, index, map[string]any{"index.blocks.write": true})
-	}
-	var answer struct {
-		Acknowledged       bool
-		ShardsAcknowledged bool `json:"shards_acknowledged"`
-		Indices            []struct {
-			Name    string
-			Blocked bool
-		}
-	}
-	r := request{op: "block writes", index: index, method: "PUT", path: path(index, "_block", "write")}
-	if err := c.call(ctx, r, &answer); err != nil {
-		return err
-	}
-	if !answer.Acknowledged || !answer.ShardsAcknowledged || len(answer.Indices) != 1 || !answer.Indices[0].Blocked {
-		return &Error{
-			Op: r.op, Index: index, URL: c.address, Type: "not_acknowledged", Reason: "not every shard acknowledged the write block",
-			Hint: "check that all shards are started, then run the command again",
-		}
-	}
-	return nil
-}
-
-// UnblockWrites lifts the write block.
-func (c *Cluster) UnblockWrites(ctx context.Context, index string) error {
-	if !c.identity.AtLeast(5, 0) {
-		// These refuse to take a setting off, and leave the block where it is.
-		return c.PutSettings(ctx, index, map[string]any{"index.blocks.write": false})
-	}
-	return c.PutSettings(ctx, index, map[string]any{"index.blocks.write": nil})
-}
-
-// Aliases gives, per index that has any, its aliases with their definitions.
-func (c *Cluster) Aliases(ctx context.Context, indices string) (map[string]map[string]json.RawMessage, error) {
-	var answer map[string]struct {
-		Aliases map[string]json.RawMessage
-	}
-	r := request{op: "list the aliases", method: "GET", path: path(indices, "_alias")}
-	if err := c.call(ctx, r, &answer); err != nil {
-		return nil, err
-	}
-	out := map[string]map[string]json.RawMessage{}
-	for index, a := range answer {
-		if len(a.Aliases) > 0 {
-			out[index] = a.Aliases
-		}
-	}
-	return out, nil
-}
-
 // SwitchAliases applies all alias actions at once, or none. It may be
 // repeated: adding what is there and is equal changes nothing.
 func (c *Cluster) SwitchAliases(ctx context.Context, actions []json.RawMessage) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -27,14 +28,25 @@ func (f *Ferry) switchAliases(ctx context.Context, indices []*index) error {
 }
 
 func (f *Ferry) aliasActions(ctx context.Context, indices []*index) ([]json.RawMessage, error) {
+	names := make([]string, len(indices))
+	for i, ix := range indices {
+		names[i] = ix.id()
+	}
+	here, err := f.source.Aliases(ctx, slices.Compact(names))
+	if err != nil {
+		return nil, err
+	}
 	var actions []json.RawMessage
 	for _, ix := range indices {
 		rec := ix.snapshotRecord()
-		definition, err := f.source.Definition(ctx, rec.Index)
-		if err != nil {
-			return nil, err
+		if len(here[rec.Index]) == 0 {
+			continue
 		}
-		own, notes, err := metadata.AliasActions(rec.Target, definition.Aliases, f.target.Identity())
+		aliases, err := json.Marshal(here[rec.Index])
+		if err != nil {
+			return nil, fmt.Errorf("encode the aliases of index %s: %w", rec.Index, err)
+		}
+		own, notes, err := metadata.AliasActions(rec.Target, aliases, f.target.Identity())
 		if err != nil {
 			return nil, fmt.Errorf("carry the aliases of index %s: %w", rec.Index, err)
 		}
@@ -51,7 +63,7 @@ func (f *Ferry) wantedAliases(ctx context.Context) ([]json.RawMessage, error) {
 	if len(wanted) == 0 {
 		return nil, nil
 	}
-	there, err := f.target.Aliases(ctx, "*")
+	there, err := f.target.AllAliases(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -91,11 +103,11 @@ func (ix *index) fence(ctx context.Context) error {
 	rec := ix.snapshotRecord()
 	alias := writeAlias(rec.TargetUUID) + "-" + strconv.FormatUint(ix.ferry.lease.Epoch, 10)
 	actions := []json.RawMessage{action("add", rec.Target, alias)}
-	older, err := ix.writeAliases(ctx)
-	if err != nil {
+	there, err := ix.ferry.target.Aliases(ctx, []string{rec.Target})
+	if err != nil && !cluster.NotFound(err) {
 		return err
 	}
-	for _, old := range older {
+	for _, old := range ix.writeAliases(there) {
 		if old != alias {
 			actions = append(actions, action("remove", rec.Target, old))
 		}
@@ -107,20 +119,31 @@ func (ix *index) fence(ctx context.Context) error {
 	return nil
 }
 
-// unfence takes every alias off that was written through.
-func (ix *index) unfence(ctx context.Context) error {
-	ix.fencing.Lock()
-	defer ix.fencing.Unlock()
-	names, err := ix.writeAliases(ctx)
-	if err != nil {
+// unfence takes every alias off that the indices were written through, at once.
+func (f *Ferry) unfence(ctx context.Context, indices []*index) error {
+	targets := make([]string, len(indices))
+	for i, ix := range indices {
+		targets[i] = ix.snapshotRecord().Target
+	}
+	there, err := f.target.Aliases(ctx, targets)
+	if err != nil && !cluster.NotFound(err) {
 		return err
 	}
 	var actions []json.RawMessage
-	for _, name := range names {
-		actions = append(actions, action("remove", ix.snapshotRecord().Target, name))
+	for i, ix := range indices {
+		for _, name := range ix.writeAliases(there) {
+			actions = append(actions, action("remove", targets[i], name))
+		}
 	}
-	ix.alias = ""
-	return ix.ferry.target.SwitchAliases(ctx, actions)
+	if err := f.target.SwitchAliases(ctx, actions); err != nil {
+		return err
+	}
+	for _, ix := range indices {
+		ix.fencing.Lock()
+		ix.alias = ""
+		ix.fencing.Unlock()
+	}
+	return nil
 }
 
 // writesThrough is the alias of this process, once it is fenced.
@@ -130,13 +153,10 @@ func (ix *index) writesThrough() string {
 	return ix.alias
 }
 
-// writeAliases lists those that the target index has; none where it is gone.
-func (ix *index) writeAliases(ctx context.Context) ([]string, error) {
+// writeAliases lists those of the aliases there that the index is or was written
+// through.
+func (ix *index) writeAliases(there map[string]map[string]json.RawMessage) []string {
 	rec := ix.snapshotRecord()
-	there, err := ix.ferry.target.Aliases(ctx, rec.Target)
-	if err != nil && !cluster.NotFound(err) {
-		return nil, err
-	}
 	var names []string
 	for name := range there[rec.Target] {
 		if rec.TargetUUID != "" && strings.HasPrefix(name, writeAlias(rec.TargetUUID)) {
@@ -144,7 +164,7 @@ func (ix *index) writeAliases(ctx context.Context) ([]string, error) {
 		}
 	}
 	sort.Strings(names)
-	return names, nil
+	return names
 }
 
 // writeAlias begins the names of the aliases that an index is written through.

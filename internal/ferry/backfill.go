@@ -269,11 +269,11 @@ func (b *backfill) index() *index {
 // finish puts the settings back, counts, and closes the record.
 func (b *backfill) finish(ctx context.Context) error {
 	f := b.ferry
-	if err := b.index().unfence(ctx); err != nil {
+	if err := f.unfence(ctx, []*index{b.index()}); err != nil {
 		return err
 	}
 	if b.rec.Created {
-		if err := f.target.PutSettings(ctx, b.rec.Target, b.rec.PutBack); err != nil {
+		if err := f.target.PutSettings(ctx, []string{b.rec.Target}, b.rec.PutBack); err != nil {
 			return err
 		}
 	}

@@ -174,7 +174,7 @@ func (c *cutover) frozen(ctx context.Context) error {
 // finish goes forward only: everything was verified under the freeze.
 func (c *cutover) finish(ctx context.Context) (Freeze, error) {
 	f := c.ferry
-	if err := c.step(ctx, "put settings back", func(ctx context.Context) error { return f.each(ctx, c.indices, c.putBack) }); err != nil {
+	if err := c.step(ctx, "put settings back", c.putBack); err != nil {
 		return c.freeze, err
 	}
 	if err := c.step(ctx, "switch aliases", func(ctx context.Context) error { return f.switchAliases(ctx, c.indices) }); err != nil {

@@ -2,6 +2,7 @@ package ferry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,7 +24,7 @@ const liftPatience = time.Minute
 func (c *cutover) block(ctx context.Context) error {
 	f := c.ferry
 	if f.options.Cutover.Freeze == FreezeBlock {
-		if err := f.each(ctx, c.indices, func(ctx context.Context, ix *index) error { return f.source.BlockWrites(ctx, ix.id()) }); err != nil {
+		if err := f.source.BlockWrites(ctx, c.toBlock()); err != nil {
 			return err
 		}
 	}
@@ -106,12 +107,32 @@ func (c *cutover) verify(ctx context.Context, ix *index) error {
 	return fmt.Errorf("index %s: %w: %d documents on the source, %d on the target", ix.id(), ErrDifference, counts.Source, counts.Target)
 }
 
-func (c *cutover) putBack(ctx context.Context, ix *index) error {
-	rec := ix.snapshotRecord()
-	if err := c.ferry.target.PutSettings(ctx, rec.Target, rec.PutBack); err != nil {
-		return err
+// putBack gives the target's indices their settings, those that get the same in
+// one request: writers wait for each change of the cluster's state.
+func (c *cutover) putBack(ctx context.Context) error {
+	type group struct {
+		settings map[string]any
+		targets  []string
 	}
-	return ix.unfence(ctx)
+	groups, order := map[string]*group{}, []string{}
+	for _, ix := range c.indices {
+		rec := ix.snapshotRecord()
+		key, err := json.Marshal(rec.PutBack)
+		if err != nil {
+			return fmt.Errorf("encode the settings of index %s: %w", rec.Target, err)
+		}
+		if groups[string(key)] == nil {
+			groups[string(key)] = &group{settings: rec.PutBack}
+			order = append(order, string(key))
+		}
+		groups[string(key)].targets = append(groups[string(key)].targets, rec.Target)
+	}
+	for _, key := range order {
+		if err := c.ferry.target.PutSettings(ctx, groups[key].targets, groups[key].settings); err != nil {
+			return err
+		}
+	}
+	return c.ferry.unfence(ctx, c.indices)
 }
 
 // abort lifts the freeze after a failure, whatever has become of the context,
@@ -133,10 +154,8 @@ func (f *Ferry) lift(ctx context.Context) error {
 	if len(state.Blocked) == 0 {
 		return nil
 	}
-	for _, name := range state.Blocked {
-		if err := f.source.UnblockWrites(ctx, name); err != nil {
-			return err
-		}
+	if err := f.source.UnblockWrites(ctx, state.Blocked); err != nil {
+		return err
 	}
 	return f.change(ctx, func(r *Record) { r.Blocked = nil })
 }

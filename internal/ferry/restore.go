@@ -353,7 +353,7 @@ func (f *Ferry) finish(ctx context.Context, rec *Restoring) error {
 		if err != nil {
 			return err
 		}
-		if err := f.target.PutSettings(ctx, rec.Target, rec.PutBack); err != nil {
+		if err := f.target.PutSettings(ctx, []string{rec.Target}, rec.PutBack); err != nil {
 			return err
 		}
 		rec.Counts, rec.Phase = counts, RestoreDone

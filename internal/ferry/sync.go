@@ -132,7 +132,7 @@ func (f *Ferry) Forget(ctx context.Context, name string) error {
 	if ix == nil {
 		return fmt.Errorf("ferry %s holds no checkpoint of index %s", f.options.Name, name)
 	}
-	if err := ix.unfence(ctx); err != nil {
+	if err := f.unfence(ctx, []*index{ix}); err != nil {
 		return err
 	}
 	if err := f.forget(ctx, name); err != nil {
