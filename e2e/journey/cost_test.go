@@ -18,6 +18,7 @@ import (
 // Quiet, it is a twenty-second here, and a sixteenth on OpenSearch 2.19, whose
 // refreshes take longer.
 func TestCostFollowsChange(t *testing.T) {
+	t.Parallel()
 	const docs = 1_000_000
 	full := []string{lab.Optimized}
 	p := newPair(t, lab.Spec{Engine: lab.ES710, Heap: "1g", JVM: full}, lab.Spec{Engine: lab.ES819, Heap: "1g", JVM: full})

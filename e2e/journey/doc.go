@@ -4,5 +4,5 @@
 // product.
 //
 // Engines wait more than they compute, so that tests run side by side. Those that
-// set the environment or compare times run alone.
+// set the environment run alone.
 package journey
