@@ -76,19 +76,16 @@ func TestIncrementalNights(t *testing.T) {
 	p.change(t, "code", 0)
 	before := p.objects(t)
 	second, copied, objects := p.night(t, yaml)
-	fresh, small := int64(0), int64(0)
+	fresh := int64(0)
 	for name := range p.objects(t) {
-		switch {
-		case !before[name]:
+		if !before[name] {
 			fresh++
-		case !strings.HasPrefix(filepath.Base(name), "__"):
-			// Metadata may be copied again: a name of old does not prove old contents.
-			small++
 		}
 	}
 	t.Logf("second night: %d objects of %d are new, %d copied", fresh, objects, copied)
-	if copied == 0 || copied > fresh+small || fresh+small >= objects {
-		t.Errorf("second night: got %d objects copied of %d, want the %d new ones, and none of the old segments", copied, objects, fresh)
+	// index.latest is written anew, and the root before this one may go again.
+	if copied < fresh || copied > fresh+2 || fresh+2 >= objects {
+		t.Errorf("second night: got %d objects copied of %d, want the %d new ones", copied, objects, fresh)
 	}
 	p.mustBeEqual(t, "code", "logs-a")
 	settings := call(t, "GET", p.target.URL()+"/code/_settings?flat_settings=true", "")

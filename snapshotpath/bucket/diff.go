@@ -223,13 +223,13 @@ func (p *Plan) both(pair Pair) {
 	if p.Unlike == "" && (pair.Target.Key == "" || pair.Source.Size != pair.Target.Size) {
 		p.Unlike = pair.Source.Key
 	}
-	switch equal(pair, stage) {
+	switch equal(pair, stage, p.proven(pair)) {
 	case same:
 		p.Skipped.add(pair.Source)
 	case unlike:
 		p.plan(pair.Source)
 	case doubtful:
-		p.doubts = append(p.doubts, doubt{pair, proven(pair)})
+		p.doubts = append(p.doubts, doubt{pair, p.proven(pair)})
 	}
 }
 
@@ -267,7 +267,7 @@ const (
 
 // equal says whether the target's object can be trusted to be the source's.
 // What the root overwrites under one name never is.
-func equal(p Pair, stage Stage) verdict {
+func equal(p Pair, stage Stage, proven bool) verdict {
 	switch {
 	case stage >= Generations || p.Target.Key == "" || p.Source.Size != p.Target.Size:
 		return unlike
@@ -276,7 +276,7 @@ func equal(p Pair, stage Stage) verdict {
 			return same
 		}
 		return doubtful
-	case proven(p):
+	case proven:
 		return same
 	default:
 		return unlike
@@ -291,8 +291,10 @@ const clocks = 30 * time.Minute
 // word about their contents: by a name that is used once, or because the copy
 // was made well after the source's last change. Old engines use the names of
 // numbered blobs again, for other bytes of perhaps the same length.
-func proven(p Pair) bool {
-	return immutable(p.Source.Key) || p.Target.Changed.After(p.Source.Changed.Add(clocks))
+func (p *Plan) proven(pair Pair) bool {
+	// In the order of keys the root's index-N come before all metadata.
+	numbered := generation(newest(p.roots).Key) >= 0 && newest(p.roots).Key != "index"
+	return immutable(pair.Source.Key) || written(pair.Source.Key, numbered) || pair.Target.Changed.After(pair.Source.Changed.Add(clocks))
 }
 
 // hashed reports whether both ETags may be MD5s of the contents.

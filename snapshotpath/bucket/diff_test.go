@@ -248,3 +248,30 @@ func TestACopyBrokenAnywhereGoesOn(t *testing.T) {
 		}
 	})
 }
+
+func TestMetadataThatAreWrittenOnce(t *testing.T) {
+	const uuid, id = "GOXVXHXQTemHDbBQhDLkVg", "aB3-_xYzAAAAAAAAAAAA"
+	f := func(root, key string, want int) {
+		t.Helper()
+		// Equal but for a hash that nobody has, and just copied.
+		sides := []bucket.Object{{Key: root, Size: 1}, {Key: key, Size: 5, Changed: time.Unix(1000, 0)}}
+		slices.SortFunc(sides, func(a, b bucket.Object) int { return strings.Compare(a.Key, b.Key) })
+		p, err := bucket.Diff(bucket.Merge(listing(slices.Clone(sides)...), listing(slices.Clone(sides)...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(p.Copy[bucket.Shards]) + len(p.Copy[bucket.Root]); got != want {
+			t.Errorf("%s beside %s: got %d to copy, want %d", key, root, got, want)
+		}
+	}
+	f("index-3", "snap-"+uuid+".dat", 0)
+	f("index-3", "meta-"+uuid+".dat", 0)
+	f("index-3", "indices/x/meta-"+id+".dat", 0)
+	f("index-3", "indices/x/0/snap-"+uuid+".dat", 0)
+	f("index-3", "indices/x/0/index-"+uuid, 0)
+	// Numbers and names are used again.
+	f("index-3", "indices/x/0/index-7", 1)
+	f("index-3", "snap-nightly.dat", 1)
+	f("index", "snap-"+uuid+".dat", 1)
+	f("index", "indices/x/0/index-"+uuid, 1)
+}

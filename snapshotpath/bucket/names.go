@@ -65,6 +65,15 @@ var uuidName = regexp.MustCompile(`/__[A-Za-z0-9_-]{22}(\.part[0-9]+)?$`)
 // immutable reports whether an engine never uses a name again for other bytes.
 func immutable(key string) bool { return uuidName.MatchString(key) }
 
+// uuidMetadata is how engines that number the root's index name metadata: by the
+// UUID of a snapshot, of an index's description, or of a shard's state.
+var uuidMetadata = regexp.MustCompile(`(^|/)((snap|meta)-[A-Za-z0-9_-]{20,22}\.dat|index-[A-Za-z0-9_-]{22})$`)
+
+// written reports whether metadata of a name are written once. Elasticsearch 2
+// names them by the snapshot, whose name may be used again: numbered says that
+// the root is not one of its.
+func written(key string, numbered bool) bool { return numbered && uuidMetadata.MatchString(key) }
+
 // part says what a key is to a repository.
 type part int
 
