@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 )
 
@@ -64,7 +66,7 @@ func (c *Cluster) Indices(ctx context.Context) ([]Index, error) {
 		byName[row.Index] = index
 	}
 	out := make([]Index, 0, len(byName))
-	for _, name := range sortedKeys(byName) {
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		out = append(out, byName[name])
 	}
 	return out, nil

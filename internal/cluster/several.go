@@ -117,13 +117,8 @@ func (c *Cluster) UnblockWrites(ctx context.Context, indices []string) error {
 	return c.putSettings(ctx, "lift the write block", indices, settings, "ignore_unavailable", "true")
 }
 
-// AllAliases gives, per index of the whole cluster that has any, its aliases
-// with their definitions.
-func (c *Cluster) AllAliases(ctx context.Context) (map[string]map[string]json.RawMessage, error) {
-	return c.Aliases(ctx, []string{"*"})
-}
-
-// Aliases gives, per index that has any, its aliases with their definitions.
+// Aliases gives, per index that has any, its aliases with their definitions; "*"
+// stands for all indices.
 func (c *Cluster) Aliases(ctx context.Context, indices []string) (map[string]map[string]json.RawMessage, error) {
 	out := map[string]map[string]json.RawMessage{}
 	for names := range several(indices) {

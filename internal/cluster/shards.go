@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"sort"
 	"strconv"
 
 	"esferry/internal/retry"
@@ -316,16 +315,6 @@ func (c *Cluster) onPrimary(p shard.Position) string {
 		return fmt.Sprintf("_shards:%d;_primary", p.Shard.Number)
 	}
 	return fmt.Sprintf("_shards:%d|_only_nodes:%s", p.Shard.Number, p.Node)
-}
-
-// sortedKeys gives a map's keys in order.
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }
 
 // RoutingShards reads the number that the engine divides routing hashes by. An

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strconv"
@@ -63,17 +64,12 @@ func (f *Ferry) wantedAliases(ctx context.Context) ([]json.RawMessage, error) {
 	if len(wanted) == 0 {
 		return nil, nil
 	}
-	there, err := f.target.AllAliases(ctx)
+	there, err := f.target.Aliases(ctx, []string{"*"})
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, 0, len(wanted))
-	for alias := range wanted {
-		names = append(names, alias)
-	}
-	sort.Strings(names)
 	var actions []json.RawMessage
-	for _, alias := range names {
+	for _, alias := range slices.Sorted(maps.Keys(wanted)) {
 		for index, aliases := range there {
 			if _, holds := aliases[alias]; holds && index != wanted[alias] {
 				actions = append(actions, action("remove", index, alias))

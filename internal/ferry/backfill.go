@@ -162,15 +162,7 @@ func (b *backfill) begin(ctx context.Context, here cluster.Index, query json.Raw
 }
 
 func (b *backfill) save(ctx context.Context) error {
-	value, err := encode(b.rec)
-	if err != nil {
-		return fmt.Errorf("encode the backfill of index %s: %w", b.rec.Index, err)
-	}
-	err = b.ferry.store.Commit(ctx, b.ferry.lease, checkpoint.Record{Key: b.ferry.backfillKey(b.rec.Index), Value: value})
-	if err != nil {
-		return fmt.Errorf("commit the backfill of index %s: %w", b.rec.Index, err)
-	}
-	return nil
+	return b.ferry.keep(ctx, "the backfill of index "+b.rec.Index, b.ferry.backfillKey(b.rec.Index), b.rec)
 }
 
 // carry reads and writes what is left of each shard's window.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"sort"
 
 	"golang.org/x/sync/semaphore"
 
@@ -320,13 +319,4 @@ func (ix *index) checkSource(ctx context.Context) error {
 // only commits count (S2.3.4).
 func strictly(source cluster.Identity, here cluster.Index) bool {
 	return source.StrictSettling() || here.Settings["index.translog.durability"] == "async"
-}
-
-func sortedNames(indices map[string]*index) []string {
-	names := make([]string, 0, len(indices))
-	for name := range indices {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -175,7 +177,7 @@ func (f *Ferry) active() []*index {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var out []*index
-	for _, name := range sortedNames(f.indices) {
+	for _, name := range slices.Sorted(maps.Keys(f.indices)) {
 		phase := f.indices[name].snapshotRecord().Phase
 		if f.options.Select.Match(f.indices[name].id()) && (phase == Bound || phase == Current) {
 			out = append(out, f.indices[name])

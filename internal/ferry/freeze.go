@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -114,7 +115,7 @@ func (c *cutover) putBack(ctx context.Context) error {
 		settings map[string]any
 		targets  []string
 	}
-	groups, order := map[string]*group{}, []string{}
+	groups := map[string]*group{}
 	for _, ix := range c.indices {
 		rec := ix.snapshotRecord()
 		key, err := json.Marshal(rec.PutBack)
@@ -123,11 +124,10 @@ func (c *cutover) putBack(ctx context.Context) error {
 		}
 		if groups[string(key)] == nil {
 			groups[string(key)] = &group{settings: rec.PutBack}
-			order = append(order, string(key))
 		}
 		groups[string(key)].targets = append(groups[string(key)].targets, rec.Target)
 	}
-	for _, key := range order {
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
 		if err := c.ferry.target.PutSettings(ctx, groups[key].targets, groups[key].settings); err != nil {
 			return err
 		}

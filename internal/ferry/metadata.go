@@ -157,13 +157,14 @@ func (f *Ferry) indexPieces(ctx context.Context, index cluster.Index) ([]metadat
 	if err != nil {
 		return nil, err
 	}
+	whole, err := f.source.Definition(ctx, index.Name)
+	if err != nil {
+		return nil, err
+	}
 	var pieces []metadata.Piece
 	for _, name := range types {
-		here, err := f.source.Definition(ctx, index.Name)
+		here, err := metadata.OnlyType(whole, name)
 		if err != nil {
-			return nil, err
-		}
-		if here, err = metadata.OnlyType(here, name); err != nil {
 			return nil, err
 		}
 		there, err := f.definitionThere(ctx, f.targetName(index.Name, name))

@@ -91,30 +91,21 @@ func (f *Ferry) Pieces(ctx context.Context) (Pieces, error) {
 
 // keepSnapshot makes a snapshot's record durable.
 func (f *Ferry) keepSnapshot(ctx context.Context, t Taken) error {
-	return f.keep(ctx, "snapshot/"+t.Name, t)
+	return f.keepPiece(ctx, "snapshot/"+t.Name, t)
 }
 
 // keepRestore makes a restore's record durable.
 func (f *Ferry) keepRestore(ctx context.Context, r Restoring) error {
-	return f.keep(ctx, "restore/"+r.Target, r)
+	return f.keepPiece(ctx, "restore/"+r.Target, r)
 }
 
-func (f *Ferry) keep(ctx context.Context, key string, v any) error {
-	value, err := encode(v)
-	if err != nil {
-		return fmt.Errorf("encode the checkpoint %s of ferry %s: %w", key, f.options.Name, err)
-	}
-	return f.commit(ctx, checkpoint.Record{Key: f.options.Name + "/" + key, Value: value})
+func (f *Ferry) keepPiece(ctx context.Context, name string, v any) error {
+	key := f.options.Name + "/" + name
+	return f.keep(ctx, "the checkpoint "+key, key, v)
 }
 
 // drop forgets a record.
-func (f *Ferry) drop(ctx context.Context, key string) error {
-	return f.commit(ctx, checkpoint.Record{Key: f.options.Name + "/" + key})
-}
-
-func (f *Ferry) commit(ctx context.Context, r checkpoint.Record) error {
-	if err := f.store.Commit(ctx, f.lease, r); err != nil {
-		return fmt.Errorf("commit the checkpoint %s: %w", r.Key, err)
-	}
-	return nil
+func (f *Ferry) drop(ctx context.Context, name string) error {
+	key := f.options.Name + "/" + name
+	return f.commit(ctx, "the checkpoint "+key, checkpoint.Record{Key: key})
 }

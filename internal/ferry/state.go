@@ -182,7 +182,6 @@ func (r IndexRecord) numbered() bool { return r.Delta != ByReconcile && r.Delta 
 // keys of the store.
 func (f *Ferry) ferryKey() string             { return f.options.Name + "/ferry" }
 func (f *Ferry) indexKey(name string) string  { return f.options.Name + "/index/" + name }
-func encode(v any) ([]byte, error)            { return json.Marshal(v) }
 func (f *Ferry) record() Record               { f.mu.Lock(); defer f.mu.Unlock(); return f.state }
 func (ix *index) snapshotRecord() IndexRecord { ix.mu.Lock(); defer ix.mu.Unlock(); return ix.rec }
 
@@ -215,17 +214,29 @@ func (ix *index) source() *cluster.Cluster {
 	return ix.ferry.source
 }
 
+// keep makes a record durable; what names it in an error.
+func (f *Ferry) keep(ctx context.Context, what, key string, v any) error {
+	value, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", what, err)
+	}
+	return f.commit(ctx, what, checkpoint.Record{Key: key, Value: value})
+}
+
+func (f *Ferry) commit(ctx context.Context, what string, r checkpoint.Record) error {
+	if err := f.store.Commit(ctx, f.lease, r); err != nil {
+		return fmt.Errorf("commit %s: %w", what, err)
+	}
+	return nil
+}
+
 // change applies fn to a copy of the record, makes the copy durable, and only
 // then lets it be seen. An error leaves the record as it was.
 func (ix *index) change(ctx context.Context, fn func(r *IndexRecord)) error {
 	changed := ix.snapshotRecord()
 	fn(&changed)
-	value, err := encode(changed)
-	if err != nil {
-		return fmt.Errorf("encode the checkpoint of index %s: %w", changed.Index, err)
-	}
-	if err := ix.ferry.store.Commit(ctx, ix.ferry.lease, checkpoint.Record{Key: ix.ferry.indexKey(changed.name()), Value: value}); err != nil {
-		return fmt.Errorf("commit the checkpoint of index %s: %w", changed.Index, err)
+	if err := ix.ferry.keep(ctx, "the checkpoint of index "+changed.Index, ix.ferry.indexKey(changed.name()), changed); err != nil {
+		return err
 	}
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
@@ -245,12 +256,8 @@ func (ix *index) enter(ctx context.Context, from Phase, fn func(r *IndexRecord))
 func (f *Ferry) change(ctx context.Context, fn func(r *Record)) error {
 	changed := f.record()
 	fn(&changed)
-	value, err := encode(changed)
-	if err != nil {
-		return fmt.Errorf("encode the checkpoint of ferry %s: %w", changed.Name, err)
-	}
-	if err := f.store.Commit(ctx, f.lease, checkpoint.Record{Key: f.ferryKey(), Value: value}); err != nil {
-		return fmt.Errorf("commit the checkpoint of ferry %s: %w", changed.Name, err)
+	if err := f.keep(ctx, "the checkpoint of ferry "+changed.Name, f.ferryKey(), changed); err != nil {
+		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

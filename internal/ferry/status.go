@@ -1,5 +1,10 @@
 package ferry
 
+import (
+	"maps"
+	"slices"
+)
+
 // Status is what the store holds of a ferry, readable.
 type Status struct {
 	Name string `json:"name"`
@@ -25,7 +30,7 @@ func (f *Ferry) Status() Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var records []IndexRecord
-	for _, name := range sortedNames(f.indices) {
+	for _, name := range slices.Sorted(maps.Keys(f.indices)) {
 		records = append(records, f.indices[name].snapshotRecord())
 	}
 	return StatusOf(f.state, records)

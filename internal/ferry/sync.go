@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // IndexSummary is what a command did with an index, and how the sides stand.
@@ -28,7 +30,7 @@ func (f *Ferry) Summary() []IndexSummary {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := []IndexSummary{}
-	for _, name := range sortedNames(f.indices) {
+	for _, name := range slices.Sorted(maps.Keys(f.indices)) {
 		r := f.indices[name].snapshotRecord()
 		if r.Counts == nil {
 			continue
@@ -92,7 +94,7 @@ func (ix *index) agreesButFor(c Counts) bool {
 // included, and changes nothing but the store.
 func (f *Ferry) Verify(ctx context.Context) error {
 	f.mu.Lock()
-	names := sortedNames(f.indices)
+	names := slices.Sorted(maps.Keys(f.indices))
 	f.mu.Unlock()
 	var indices []*index
 	for _, ix := range f.named(names) {

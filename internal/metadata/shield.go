@@ -3,6 +3,7 @@ package metadata
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -18,7 +19,7 @@ func Templates(ctx context.Context, target Cluster, index string) ([]string, err
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range names(all) {
+		for _, name := range slices.Sorted(maps.Keys(all)) {
 			own := patterns(all[name])
 			if !target.Identity().AtLeast(6, 0) {
 				own = pattern(all[name])

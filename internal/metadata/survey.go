@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"esferry/internal/cluster"
@@ -44,7 +45,7 @@ func Survey(ctx context.Context, source, target Cluster) ([]Piece, error) {
 		}
 	}
 	for _, kind := range Kinds() {
-		for _, name := range names(s.here[kind]) {
+		for _, name := range slices.Sorted(maps.Keys(s.here[kind])) {
 			if !builtIn(kind, name, s.here[kind][name]) {
 				pieces = append(pieces, s.piece(kind, name))
 			}
@@ -122,7 +123,7 @@ func (s *survey) names(kind cluster.MetadataKind) map[string]bool {
 // them that matches is used instead of any of the older kind.
 func (s *survey) shadowed(t *translation, body json.RawMessage) {
 	own := patterns(body)
-	for _, name := range names(s.there[cluster.IndexTemplate]) {
+	for _, name := range slices.Sorted(maps.Keys(s.there[cluster.IndexTemplate])) {
 		if s.here[cluster.IndexTemplate][name] != nil {
 			continue
 		}
@@ -158,13 +159,4 @@ func overlap(a, b string) bool {
 	default:
 		return a != "" && b != "" && a[0] == b[0] && overlap(a[1:], b[1:])
 	}
-}
-
-func names(all map[string]json.RawMessage) []string {
-	out := make([]string, 0, len(all))
-	for name := range all {
-		out = append(out, name)
-	}
-	slices.Sort(out)
-	return out
 }

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"esferry/snapshotpath/bucket/layout"
@@ -281,11 +280,7 @@ func scan[T any](ctx context.Context, c *Copier, fold func(iter.Seq2[Pair, error
 // the customer's own encrypt it, they are no MD5s.
 func (c *Copier) md5s(ctx context.Context, p Pair) (bool, error) {
 	for b, o := range map[*Bucket]Object{c.From: p.Source, c.To: p.Target} {
-		var head *s3.HeadObjectOutput
-		err := b.call(ctx, opRead, o.Key, func(ctx context.Context) (err error) {
-			head, err = b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.name, Key: b.key(o.Key)})
-			return err
-		})
+		head, err := b.stat(ctx, o.Key)
 		if e, ok := errors.AsType[*Error](err); ok && e.Status == http.StatusNotFound {
 			// It has just been deleted; the copy will list again.
 			return true, nil

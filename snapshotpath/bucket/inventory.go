@@ -307,14 +307,20 @@ func (b *Bucket) get(ctx context.Context, key string) (o Object, data []byte, er
 	return o, data, err
 }
 
-// head looks at an object without reading it.
-func (b *Bucket) head(ctx context.Context, key string) (o Object, err error) {
-	err = b.call(ctx, opRead, key, func(ctx context.Context) error {
-		out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.name, Key: b.key(key)})
-		if err == nil {
-			o = Object{Key: key, Size: aws.ToInt64(out.ContentLength), ETag: strings.Trim(aws.ToString(out.ETag), `"`), Changed: aws.ToTime(out.LastModified)}
-		}
+// stat looks at an object without reading it.
+func (b *Bucket) stat(ctx context.Context, key string) (out *s3.HeadObjectOutput, err error) {
+	err = b.call(ctx, opRead, key, func(ctx context.Context) (err error) {
+		out, err = b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.name, Key: b.key(key)})
 		return err
 	})
-	return o, err
+	return out, err
+}
+
+// head gives an object without reading it.
+func (b *Bucket) head(ctx context.Context, key string) (Object, error) {
+	out, err := b.stat(ctx, key)
+	if err != nil {
+		return Object{}, err
+	}
+	return Object{Key: key, Size: aws.ToInt64(out.ContentLength), ETag: strings.Trim(aws.ToString(out.ETag), `"`), Changed: aws.ToTime(out.LastModified)}, nil
 }
