@@ -157,6 +157,7 @@ func (w *Writer) attempt(ctx context.Context, docs []batch.Doc, v batch.Versioni
 func (w *Writer) send(ctx context.Context, docs []batch.Doc, v batch.Versioning) ([]cluster.Item, error) {
 	body := w.bodies.get()
 	defer w.bodies.put(body)
+	body.grow(docs)
 	for i := range docs {
 		if err := body.index(&docs[i], v); err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/jsonscan"
 	"esferry/internal/retry"
 	"esferry/internal/shard"
 )
@@ -75,18 +76,18 @@ func (f *Fetcher) page(ctx context.Context, keys []cluster.Key) (*batch.Batch, i
 			f.pages.weigh(wire.Length, n)
 			continue
 		}
-		buf, release, err := f.pages.receive(ctx, wire, n)
+		room, _, err := f.pages.receive(ctx, wire, n)
 		if err != nil {
 			return nil, 0, &interruption{err}
 		}
-		docs, err := CutDocuments(buf, keys[:n])
+		docs, err := CutDocuments(room.Buf, keys[:n])
 		if err != nil {
-			release()
+			room.Release()
 			return nil, 0, err
 		}
-		f.pages.weigh(int64(len(buf)), n)
+		f.pages.weigh(int64(len(room.Buf)), n)
 		f.pages.untype(docs)
-		return batch.New(shard.All(shard.ID{Index: f.index}), docs, release), n, nil
+		return batch.New(shard.All(shard.ID{Index: f.index}), docs, room.Release), n, nil
 	}
 }
 
@@ -102,15 +103,14 @@ func (i *interruption) Unwrap() error { return i.error }
 // CutDocuments reads the answer to keys (_mget) without decoding documents: it
 // gives those that were found, under their keys.
 func CutDocuments(buf []byte, keys []cluster.Key) ([]batch.Doc, error) {
-	s := &scanner{buf: buf}
+	s := jsonscan.New(buf)
 	var docs []batch.Doc
 	answered := 0
-	err := s.object(func(key []byte) error {
+	err := s.Object(func(key []byte) error {
 		if string(key) != "docs" {
-			_, err := s.value()
-			return err
+			return s.Skip()
 		}
-		return s.array(func() error {
+		return s.Array(func() error {
 			if answered == len(keys) {
 				return errors.New("more documents are answered than were asked for")
 			}
@@ -141,17 +141,17 @@ func CutDocuments(buf []byte, keys []cluster.Key) ([]batch.Doc, error) {
 
 // document cuts one answer. Neither found nor not found, as when a shard could
 // not answer, is an error.
-func document(s *scanner) (batch.Doc, bool, error) {
+func document(s *jsonscan.Scanner) (batch.Doc, bool, error) {
 	d := batch.Doc{SeqNo: -1}
 	var found, told bool
 	var failure []byte
-	err := s.object(func(key []byte) (err error) {
+	err := s.Object(func(key []byte) (err error) {
 		switch string(key) {
 		case "found":
 			told = true
-			return boolean(s, &found)
+			return s.Bool(&found)
 		case "error":
-			failure, err = s.value()
+			failure, err = s.Value()
 			return err
 		default:
 			return member(s, &d, key)

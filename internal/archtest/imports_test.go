@@ -19,7 +19,7 @@ type row struct {
 
 // Sets of rooms that many rows share.
 var (
-	leaves   = []string{"internal/shard", "internal/batch", "internal/group", "internal/retry"}
+	leaves   = []string{"internal/shard", "internal/batch", "internal/group", "internal/jsonscan", "internal/retry"}
 	engine   = with(leaves, "internal/cluster")
 	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/verify", "internal/reconcile", "internal/metadata", "internal/preflight", "internal/report")
 	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "checkpoint/boltstore", "checkpoint/etcdstore")
@@ -34,6 +34,7 @@ func table() []row {
 		{"internal/shard", nil, nil},
 		{"internal/batch", leaves, []string{"golang.org/x/sync"}},
 		{"internal/group", leaves, []string{"golang.org/x/sync"}},
+		{"internal/jsonscan", nil, nil},
 		{"internal/retry", leaves, []string{"github.com/cenkalti/backoff/v5"}},
 
 		{"checkpoint", []string{"internal/shard"}, nil},
