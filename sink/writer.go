@@ -190,7 +190,8 @@ func (w *Writer) send(ctx context.Context, docs []batch.Doc, v batch.Versioning)
 }
 
 // bulk sends one body when it is its turn; it is built no earlier, so that only
-// those on their way take memory.
+// those on their way take memory. Once it is on its way it is waited for, also
+// when ctx ends: its documents then need not be sent again.
 func (w *Writer) bulk(ctx context.Context, items int, fill func(b *body) error) ([]cluster.Item, error) {
 	return w.options.Controller.send(ctx, w.options.Urgency(), items, func(ctx context.Context) (int, []cluster.Item, error) {
 		body := w.bodies.get()
@@ -198,6 +199,8 @@ func (w *Writer) bulk(ctx context.Context, items int, fill func(b *body) error) 
 		if err := fill(body); err != nil {
 			return 0, nil, err
 		}
+		ctx, free := retry.Linger(ctx, lastWords)
+		defer free()
 		verdicts, err := w.target.Bulk(ctx, w.destination(), w.options.Type, body.bytes(), items)
 		return len(body.bytes()), verdicts, err
 	})
@@ -291,6 +294,9 @@ func (w *Writer) body(docs []batch.Doc) (first, others []batch.Doc) {
 	}
 	return docs, nil
 }
+
+// lastWords bounds the wait for a bulk after ctx has ended.
+const lastWords = 5 * time.Second
 
 // settlePatience bounds the wait for the target to forget a deleted version:
 // its clock for that ticks every 200 ms.

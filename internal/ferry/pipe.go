@@ -16,8 +16,12 @@ import (
 	"esferry/stream"
 )
 
-// commitEvery bounds the work that a crash repeats, and the commits a second.
-const commitEvery = time.Second
+const (
+	// commitEvery bounds the work that a crash repeats, and the commits a second.
+	commitEvery = time.Second
+	// lastCommit bounds the wait for the last one of an interrupted run.
+	lastCommit = 5 * time.Second
+)
 
 // task is a window to carry, and how.
 type task struct {
@@ -176,21 +180,29 @@ func (p *pipe) write(ctx context.Context, c parcel, acks chan<- shard.Window) er
 }
 
 // land is the committer: it alone moves marks, and makes them durable now and
-// then and at the end. A commit that fails ends the run.
+// then and at the end. A commit that fails ends the run. What landed before the
+// run was interrupted, or failed elsewhere, is made durable too.
 func (p *pipe) land(ctx context.Context, acks <-chan shard.Window, tasks int) error {
-	last := time.Now()
+	last, fresh := time.Now(), false
 	for w := range acks {
 		if err := p.landed(w); err != nil {
 			return fmt.Errorf("acknowledge %s: %w", w, err)
 		}
 		p.outstanding.Add(-p.operations(w, tasks))
-		if time.Since(last) < commitEvery {
+		fresh = true
+		if ctx.Err() != nil || time.Since(last) < commitEvery {
 			continue
 		}
 		if err := p.commit(ctx); err != nil {
 			return err
 		}
-		last = time.Now()
+		last, fresh = time.Now(), false
+	}
+	if ctx.Err() != nil && fresh {
+		lingering, free := retry.Linger(ctx, lastCommit)
+		defer free()
+		// Why the run ended counts; without this commit the next one repeats a little.
+		_ = p.commit(lingering) //nolint:errcheck // see above
 	}
 	return ctx.Err()
 }
