@@ -40,7 +40,7 @@ type served struct {
 }
 
 func newServed(servers int) *served {
-	return &served{servers: servers, dice: rand.New(rand.NewPCG(1, uint64(servers))), smallest: 1 << 30} //nolint:gosec // tests have to repeat
+	return &served{servers: servers, dice: rand.New(rand.NewPCG(1, uint64(servers))), smallest: 1 << 30}
 }
 
 func (s *served) set(servers, queue int) {

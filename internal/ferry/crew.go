@@ -9,6 +9,10 @@ import (
 	"esferry/internal/shard"
 )
 
+// fewestWriters is what a pipe begins with: one sends while the other takes the
+// next page. More are hired as the target's pace allows.
+const fewestWriters = 2
+
 // crew is the writers of one pipe. Of those that the target's controller lets
 // send at once, all may be of this index, and one more has a page in hand when
 // one of them is done.
@@ -39,7 +43,7 @@ func (c *crew) hire() {
 				return nil
 			}
 			if c.short() {
-				c.hire()
+				c.hire() //nolint:contextcheck // the group hands the context on
 			}
 		}
 		return nil

@@ -95,8 +95,9 @@ func (p *pipe) run(ctx context.Context, tasks []task) error {
 		})
 	}
 	writing := &crew{pipe: p, group: g, parcels: parcels, acks: acks}
-	writing.hire()
-	writing.hire()
+	for range fewestWriters {
+		writing.hire() //nolint:contextcheck // the group hands the context on
+	}
 	g.Go("end of reading "+p.index, func(context.Context) error {
 		reading.Wait()
 		close(parcels)
