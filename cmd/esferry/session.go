@@ -163,7 +163,7 @@ func (iv *invocation) options(ctx context.Context, c *config.Config, source *clu
 		IgnoreDeletes: c.Deletes == config.DeletesIgnore, MaxDelete: float64(c.MaxDelete) / 100,
 		Reconcile: ferry.ReconcileOptions{Dir: filepath.Dir(c.Checkpoint.Path), VersionsOnly: c.Reconcile == config.ReconcileVersions},
 		Stream: ferry.StreamOptions{
-			Readers: c.Stream.Readers.Or(2), Writers: c.Stream.Writers.Or(2), Indices: 4,
+			Readers: c.Stream.Readers.Or(0), Writers: c.Stream.Writers.Or(0), Indices: 4,
 			PageBytes: int64(c.Stream.Page.Bytes), BulkBytes: int64(c.Stream.Bulk.Bytes), PageDocs: c.Stream.Page.Docs.Or(0),
 			Memory: int64(c.Stream.Memory),
 		},

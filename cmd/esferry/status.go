@@ -15,6 +15,7 @@ import (
 	"esferry/internal/config"
 	"esferry/internal/control"
 	"esferry/internal/ferry"
+	"esferry/internal/report"
 	"esferry/internal/retry"
 	"esferry/snapshotpath"
 )
@@ -110,6 +111,11 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 	}
 	if len(s.Blocked) > 0 {
 		if err := iv.write("write blocks of ours on the source: %v\n", s.Blocked); err != nil {
+			return err
+		}
+	}
+	if p := s.Pace; p != nil {
+		if err := iv.write("writers: %d of at most %d, bulks of at most %s; the target had no room %d times\n", p.Writers, p.Most, report.Size(int64(p.BulkBytes)), p.Busy); err != nil {
 			return err
 		}
 	}

@@ -2,9 +2,10 @@ package config
 
 // Stream bounds the stream path.
 type Stream struct {
-	// Readers and Writers work at once; Writers, when auto, follow what the
-	// target's answers say.
+	// Readers of one index work at once; auto is one for each shard, two to four.
 	Readers AutoInt `json:"readers"`
+	// Writers to the target work at once, over all indices; auto follows what
+	// the target's answers say.
 	Writers AutoInt `json:"writers"`
 	Page    Page    `json:"page"`
 	Bulk    Bulk    `json:"bulk"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/semaphore"
 
@@ -30,17 +31,22 @@ func (f *Ferry) Carry(ctx context.Context, p Plan) error {
 	restoring := make(chan struct{})
 	busy := semaphore.NewWeighted(max(1, f.options.Stream.Indices))
 	g, ctx := group.New(ctx)
-	if waiting := pending(indices); len(waiting) > 0 {
+	waiting := pending(indices)
+	if len(waiting) > 0 {
 		g.Go("snapshot path", func(ctx context.Context) error { return f.snapshotPath(ctx, waiting, restoring) })
 	}
-	for _, ix := range indices {
-		g.Go("index "+ix.id(), func(ctx context.Context) error {
-			if err := ix.journey(ctx, restoring, busy); err != nil {
-				return fmt.Errorf("index %s: %w", ix.id(), err)
-			}
-			return nil
-		})
+	carry := func(ctx context.Context, ix *index) error {
+		if err := ix.journey(ctx, restoring, busy); err != nil {
+			return fmt.Errorf("index %s: %w", ix.id(), err)
+		}
+		return nil
 	}
+	for _, ix := range waiting {
+		g.Go("index "+ix.id(), func(ctx context.Context) error { return carry(ctx, ix) })
+	}
+	g.Go("stream path", func(ctx context.Context) error {
+		return f.each(ctx, slices.DeleteFunc(indices, func(ix *index) bool { return slices.Contains(waiting, ix) }), carry)
+	})
 	_ = ctx // the goroutines have it from the group
 	return g.Wait()
 }

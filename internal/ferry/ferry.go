@@ -57,8 +57,10 @@ type SnapshotOptions struct {
 
 // StreamOptions bound the stream path.
 type StreamOptions struct {
-	// Readers and Writers of one index.
-	Readers, Writers int
+	// Readers of one index; 0 for what suits its shards.
+	Readers int
+	// Writers to the target, over all indices; 0 adapts them to it.
+	Writers int
 	// Indices is how many are read and written at once.
 	Indices int64
 	// PageBytes and BulkBytes are what requests aim at; PageDocs fixes a page's
@@ -98,6 +100,8 @@ type Ferry struct {
 	// budget is shared by all pages on their way; contents by those that writers
 	// look at to settle conflicts, which must not wait for the others.
 	budget, contents *batch.Budget
+	// controller paces all writers.
+	controller *sink.Controller
 
 	mu      sync.Mutex
 	state   Record
@@ -108,6 +112,9 @@ type Ferry struct {
 // store holds of it. The lease must have been acquired from that store.
 func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint.Store, lease checkpoint.Lease, o Options) (*Ferry, error) {
 	f := &Ferry{source: source, target: target, store: store, lease: lease, options: o, budget: batch.NewBudget(o.Stream.Memory), contents: batch.NewBudget(4 * o.Stream.PageBytes)}
+	f.controller = sink.NewController(f.limits(ctx), func(p sink.Pace) {
+		f.note(report.Event{Kind: report.Adapted, Done: int64(p.Writers), Total: int64(p.Most), Bytes: int64(p.BulkBytes)})
+	})
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}
@@ -124,6 +131,29 @@ func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint
 	}
 	return f, nil
 }
+
+const (
+	// writersPerNode is how many bulks a node of the target may come to get at
+	// once, where it takes them: it has a thread for each of its cores.
+	writersPerNode = 4
+	// mostWriters bounds them for targets of any size.
+	mostWriters = 32
+)
+
+// limits bound the pace of writers by the target's size.
+func (f *Ferry) limits(ctx context.Context) sink.Limits {
+	nodes, err := f.target.DataNodes(ctx)
+	if err != nil {
+		// Not told to everyone, nor by every service; one node is a safe guess.
+		nodes = 1
+	}
+	s := f.options.Stream
+	return sink.Limits{Writers: s.Writers, Most: min(writersPerNode*nodes, mostWriters), MaxBytes: int(s.BulkBytes)}
+}
+
+// SetWriters fixes the bulk requests at once, over all indices; 0 adapts them to
+// the target. Safe for concurrent use.
+func (f *Ferry) SetWriters(n int) { f.controller.SetWriters(n) }
 
 // OtherClusterError says that a URL leads to another cluster than the one this
 // ferry's state was made with.

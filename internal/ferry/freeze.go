@@ -1,6 +1,7 @@
 package ferry
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"esferry/internal/group"
 	"esferry/internal/report"
@@ -175,19 +174,28 @@ func (f *Ferry) hook(ctx context.Context, event string) error {
 	return f.options.Cutover.Hook(ctx, event)
 }
 
-// each does something with every index, several at a time, and gives the first
-// error.
+// each does something with every index, several at a time, those with the most
+// outstanding first: a large one that begins last is waited for alone. It gives
+// the first error.
 func (f *Ferry) each(ctx context.Context, indices []*index, do func(ctx context.Context, ix *index) error) error {
-	busy := semaphore.NewWeighted(max(1, f.options.Stream.Indices))
 	g, _ := group.New(ctx)
-	for _, ix := range indices {
+	g.SetLimit(int(max(1, f.options.Stream.Indices)))
+	for _, ix := range slices.SortedStableFunc(slices.Values(indices), func(a, b *index) int { return cmp.Compare(b.outstanding(), a.outstanding()) }) {
 		g.Go("index "+ix.id(), func(ctx context.Context) error {
-			if err := busy.Acquire(ctx, 1); err != nil {
+			if err := ctx.Err(); err != nil {
 				return err
 			}
-			defer busy.Release(1)
 			return do(ctx, ix)
 		})
 	}
 	return g.Wait()
+}
+
+// outstanding is about how many operations are still to be carried.
+func (ix *index) outstanding() int64 {
+	rec := ix.snapshotRecord()
+	if rec.Phase == Current {
+		return rec.Lag
+	}
+	return max(rec.Lag, ix.docs)
 }

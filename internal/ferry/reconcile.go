@@ -88,7 +88,11 @@ func (ix *index) reconcile(ctx context.Context, content bool) (found int64, err 
 // tell reads every shard of both sides into the spool.
 func (r *reconciliation) tell(ctx context.Context) error {
 	f := r.sides.index.ferry
-	busy := semaphore.NewWeighted(int64(max(1, f.options.Stream.Readers)))
+	readers := f.options.Stream.Readers
+	if readers == 0 {
+		readers = readersFor(len(r.sides.source))
+	}
+	busy := semaphore.NewWeighted(int64(readers))
 	g, _ := group.New(ctx)
 	read := func(side reconcile.Side, on *cluster.Cluster, positions []shard.Position) { //nolint:contextcheck // the group hands the context on
 		reader := stream.NewReader(on, f.budget, r.sides.index.pages(stream.Options{IDsOnly: !r.content}))
@@ -177,7 +181,7 @@ func (r *reconciliation) act(ctx context.Context) error {
 	rec := r.sides.rec
 	fetcher := stream.NewFetcher(r.sides.index.source(), rec.Index, f.budget, r.sides.index.pages(stream.Options{}))
 	writer := r.sides.index.writer()
-	for range max(1, f.options.Stream.Writers) {
+	for range f.controller.Pace().Writers + 1 {
 		g.Go("writer of "+rec.Index, func(ctx context.Context) error {
 			for p := range work {
 				if err := r.do(ctx, p, fetcher, writer); err != nil {

@@ -299,11 +299,14 @@ func (ix *index) checkTarget(ctx context.Context) error {
 // pipe gives the pipe of this index.
 func (ix *index) pipe(o stream.Options) *pipe {
 	f, rec := ix.ferry, ix.snapshotRecord()
-	return &pipe{
-		index: rec.Index, readers: f.options.Stream.Readers, writers: f.options.Stream.Writers, observer: f.options.Observer,
-		reader: stream.NewReader(ix.source(), f.budget, ix.pages(o)),
-		writer: ix.writer(),
+	p := &pipe{
+		index: rec.Index, readers: f.options.Stream.Readers, docs: ix.docs, observer: f.options.Observer,
+		reader: stream.NewReader(ix.source(), f.budget, ix.pages(o)), controller: f.controller,
 	}
+	writing := ix.writing()
+	writing.Urgency = p.outstanding.Load
+	p.writer = sink.NewWriter(ix.source(), f.target, writing)
+	return p
 }
 
 // pages completes options with what the operator set, and with the index's types.
@@ -322,6 +325,6 @@ func (ix *index) writing() sink.Options {
 	f, rec := ix.ferry, ix.snapshotRecord()
 	return sink.Options{
 		Contents:    stream.NewFetcher(f.target, rec.Target, f.contents, ix.pages(stream.Options{})),
-		SourceIndex: rec.Index, Index: rec.Target, Alias: ix.writesThrough(), Type: rec.Type, MaxBytes: int(f.options.Stream.BulkBytes), Reject: f.options.Reject,
+		SourceIndex: rec.Index, Index: rec.Target, Alias: ix.writesThrough(), Type: rec.Type, Controller: f.controller, Reject: f.options.Reject,
 	}
 }

@@ -3,6 +3,8 @@ package ferry
 import (
 	"maps"
 	"slices"
+
+	"esferry/sink"
 )
 
 // Status is what the store holds of a ferry, readable.
@@ -13,6 +15,8 @@ type Status struct {
 	Snapshot string   `json:"snapshot,omitempty"`
 	Blocked  []string `json:"blocked,omitempty"`
 	Freeze   *Freeze  `json:"freeze,omitempty"`
+	// Pace of the writers, while a ferry runs.
+	Pace *sink.Pace `json:"pace,omitempty"`
 	Pieces
 	Indices []IndexRecord `json:"indices"`
 }
@@ -33,7 +37,9 @@ func (f *Ferry) Status() Status {
 	for _, name := range slices.Sorted(maps.Keys(f.indices)) {
 		records = append(records, f.indices[name].snapshotRecord())
 	}
-	return StatusOf(f.state, records)
+	told, pace := StatusOf(f.state, records), f.controller.Pace()
+	told.Pace = &pace
+	return told
 }
 
 // Freeze is the freeze of the last cutover; nil where there was none.

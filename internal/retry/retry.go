@@ -125,6 +125,21 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// Linger gives a context that ends d after ctx has, for what is better finished
+// than broken off. The function frees it and must be called.
+func Linger(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	lingering, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if Sleep(lingering, d) == nil {
+			cancel()
+		}
+	})
+	return lingering, func() {
+		stop()
+		cancel()
+	}
+}
+
 // Poll asks done every interval until it says true or fails. The first
 // question is asked at once. When ctx ends, the error names what was awaited.
 func Poll(ctx context.Context, what string, interval time.Duration, done func(ctx context.Context) (bool, error)) error {

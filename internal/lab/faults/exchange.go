@@ -27,6 +27,8 @@ type exchange struct {
 	items []item
 	// asked is how many documents a multi-get wants.
 	asked int
+	// beside is how many of its kind are under way, itself included.
+	beside int
 }
 
 // reply is what the client gets. Without a status it gets a reset connection.
@@ -63,7 +65,8 @@ func (p *Proxy) serve(ctx, life context.Context, w http.ResponseWriter, r *http.
 		x.asked = asked(plain(r.Header, x.body))
 	default:
 	}
-	rule := p.take(x)
+	rule := p.take(&x)
+	defer p.ended(x.kind)
 	switch {
 	case rule == nil:
 		err = p.pass(ctx, w, x)

@@ -149,6 +149,9 @@ type Rule struct {
 	Seed uint64
 	// Times is how often the fault is injected at most; without limit when zero.
 	Times int
+	// Above, when above zero, keeps the rule to requests that come while more
+	// than so many of their kind are under way, themselves included.
+	Above int
 	// Fault to inject.
 	Fault Fault
 	// Bytes is the largest body that TooLarge lets pass.
@@ -172,7 +175,7 @@ func arm(r Rule) *armed {
 // fires books the request and reports whether it is hit.
 func (r *armed) fires(x exchange) bool {
 	spent := r.Times > 0 && r.fired >= r.Times
-	if spent || len(r.Kinds) > 0 && !slices.Contains(r.Kinds, x.kind) || !r.fits(x) {
+	if spent || r.Above > 0 && x.beside <= r.Above || len(r.Kinds) > 0 && !slices.Contains(r.Kinds, x.kind) || !r.fits(x) {
 		return false
 	}
 	r.seen++
