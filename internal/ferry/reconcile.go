@@ -1,7 +1,6 @@
 package ferry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/digest"
 	"esferry/internal/group"
 	"esferry/internal/reconcile"
 	"esferry/internal/report"
@@ -109,12 +109,12 @@ func (r *reconciliation) tell(ctx context.Context) error {
 
 // tellShard reads one shard. Where it is interrupted all of it is told again.
 func (r *reconciliation) tellShard(ctx context.Context, side reconcile.Side, reader *stream.Reader, p shard.Position) error {
-	var scratch bytes.Buffer
+	var hasher digest.Hasher
 	for b, err := range reader.Read(ctx, p, shard.All(p.Shard)) {
 		if err != nil {
 			return err
 		}
-		err := r.tellBatch(side, b, &scratch)
+		err := r.tellBatch(side, p.Shard.Number, b, &hasher)
 		docs := int64(len(b.Docs))
 		b.Release()
 		if err != nil {
@@ -125,14 +125,15 @@ func (r *reconciliation) tellShard(ctx context.Context, side reconcile.Side, rea
 	return nil
 }
 
-func (r *reconciliation) tellBatch(side reconcile.Side, b *batch.Batch, scratch *bytes.Buffer) error {
-	for _, d := range b.Docs {
+func (r *reconciliation) tellBatch(side reconcile.Side, number int, b *batch.Batch, hasher *digest.Hasher) error {
+	for i := range b.Docs {
+		d := &b.Docs[i]
 		e := reconcile.Entry{
-			Key: cluster.KeyOf(&d), Version: d.Version, SeqNo: d.SeqNo, Term: d.Term,
+			Key: cluster.KeyOf(d), Version: d.Version, SeqNo: d.SeqNo, Term: d.Term, Shard: number,
 		}
 		var err error
 		if r.content {
-			if e.Digest, err = reconcile.DigestOf(d, scratch); err != nil {
+			if e.Digest, err = hasher.Content(d); err != nil {
 				return err
 			}
 		}
