@@ -21,8 +21,8 @@ type Sum struct {
 	hi, lo uint64
 }
 
-// Add puts one document into the set.
-func (s *Sum) Add(h Hash) { *s = s.Plus(Sum{Docs: 1, hi: h.Hi, lo: h.Lo}) }
+// With gives the digest of the set with one document more.
+func (s Sum) With(h Hash) Sum { return s.Plus(Sum{Docs: 1, hi: h.Hi, lo: h.Lo}) }
 
 // Plus gives the digest of both sets together.
 func (s Sum) Plus(o Sum) Sum {

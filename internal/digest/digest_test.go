@@ -2,6 +2,7 @@ package digest_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func hashes() *rapid.Generator[digest.Hash] {
 
 func sum(all []digest.Hash) (s digest.Sum) {
 	for _, h := range all {
-		s.Add(h)
+		s = s.With(h)
 	}
 	return s
 }
@@ -60,8 +61,7 @@ func TestSumIsOfASet(t *testing.T) {
 
 func TestSumCarries(t *testing.T) {
 	var s digest.Sum
-	s.Add(digest.Hash{Lo: 1<<64 - 1})
-	s.Add(digest.Hash{Lo: 1})
+	s = s.With(digest.Hash{Lo: 1<<64 - 1}).With(digest.Hash{Lo: 1})
 	if got, want := s.String(), "00000000000000010000000000000000"; got != want || s.Docs != 2 {
 		t.Errorf("got %s of %d, want %s of 2", got, s.Docs, want)
 	}
@@ -72,8 +72,13 @@ func TestKeysDoNotRunTogether(t *testing.T) {
 	var h digest.Hasher
 	seen := map[digest.Hash]string{}
 	for _, d := range []batch.Doc{
-		{ID: []byte(`"ab"`)}, {ID: []byte(`"a"`), Routing: []byte(`"b"`)}, {ID: []byte(`"a"`), Type: []byte(`"b"`)},
-		{ID: []byte(`"a""b"`)}, {Routing: []byte(`"a""b"`)}, {ID: []byte(`"a"`)}, {ID: []byte(`"a"`), Routing: []byte(`""`)},
+		{ID: []byte(`"ab"`)},
+		{ID: []byte(`"a"`), Routing: []byte(`"b"`)},
+		{ID: []byte(`"a"`), Type: []byte(`"b"`)},
+		{ID: []byte(`"a""b"`)},
+		{Routing: []byte(`"a""b"`)},
+		{ID: []byte(`"a"`)},
+		{ID: []byte(`"a"`), Routing: []byte(`""`)},
 	} {
 		name := fmt.Sprintf("%q", []string{string(d.ID), string(d.Routing), string(d.Type)})
 		if other, twice := seen[h.Key(&d)]; twice {
@@ -134,7 +139,7 @@ func hash(h *digest.Hasher, s *digest.Sum, docs []batch.Doc) error {
 		if err != nil {
 			return err
 		}
-		s.Add(digest.Document(h.Key(&docs[i]), docs[i].Version, content))
+		*s = s.With(digest.Document(h.Key(&docs[i]), docs[i].Version, content))
 	}
 	return nil
 }
@@ -155,7 +160,7 @@ func TestHashingAllocatesNothing(t *testing.T) {
 // BenchmarkHash hashes pages of documents of 700 bytes and of 20 KB.
 func BenchmarkHash(b *testing.B) {
 	for _, size := range []int{700, 20_000} {
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			docs := page(size)
 			var h digest.Hasher
 			var s digest.Sum

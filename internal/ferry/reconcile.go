@@ -37,6 +37,9 @@ type reconciliation struct {
 	sides   *sides
 	spool   *reconcile.Spool
 	content bool
+	// differences tells of all documents in which the sides differ, each time it
+	// is called.
+	differences func(ctx context.Context, visit func(reconcile.Difference) error) error
 
 	mu      sync.Mutex
 	written sink.Result
@@ -59,30 +62,36 @@ func (ix *index) reconcile(ctx context.Context, content bool) (found int64, err 
 			return err
 		}
 		defer func() { err = errors.Join(err, spool.Close()) }()
-		r := &reconciliation{spool: spool, content: content}
+		r := &reconciliation{spool: spool, content: content, differences: spool.Compare}
 		if r.sides, err = ix.sides(ctx); err != nil {
 			return err
 		}
 		if err := r.tell(ctx); err != nil {
 			return err
 		}
+		r.sides.there = spool.Docs(reconcile.Target)
 		if found, err = r.weigh(ctx); err != nil {
 			return err
 		}
-		if found > 0 {
-			if err := ix.fence(ctx); err != nil {
-				return err
-			}
-			if err := r.act(ctx); err != nil {
-				return err
-			}
-		}
-		return r.unchanged(ctx)
+		return r.equalize(ctx, found)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("reconcile index %s: %w", ix.id(), err)
 	}
 	return found, nil
+}
+
+// equalize carries and deletes what was found to differ.
+func (r *reconciliation) equalize(ctx context.Context, found int64) error {
+	if found > 0 {
+		if err := r.sides.index.fence(ctx); err != nil {
+			return err
+		}
+		if err := r.act(ctx); err != nil {
+			return err
+		}
+	}
+	return r.unchanged(ctx)
 }
 
 // tell reads every shard of both sides into the spool.
@@ -148,7 +157,7 @@ func (r *reconciliation) tellBatch(side reconcile.Side, number int, b *batch.Bat
 // before the first delete.
 func (r *reconciliation) weigh(ctx context.Context) (int64, error) {
 	var found, extra int64
-	err := r.spool.Compare(ctx, func(d reconcile.Difference) error {
+	err := r.differences(ctx, func(d reconcile.Difference) error {
 		found++
 		if d.Kind == reconcile.Extra {
 			extra++
@@ -156,7 +165,6 @@ func (r *reconciliation) weigh(ctx context.Context) (int64, error) {
 		return nil
 	})
 	s := r.sides
-	s.there = r.spool.Docs(reconcile.Target)
 	if err != nil || s.index.ferry.options.IgnoreDeletes {
 		return found - extra, err
 	}
@@ -224,7 +232,7 @@ func (r *reconciliation) sort(ctx context.Context, work chan<- piece) error {
 		p.fetch, p.gone = nil, nil
 		return send(full)
 	}
-	err := r.spool.Compare(ctx, func(d reconcile.Difference) error {
+	err := r.differences(ctx, func(d reconcile.Difference) error {
 		switch {
 		case d.Kind == reconcile.Extra && r.sides.index.ferry.options.IgnoreDeletes:
 			return nil
