@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"sync"
-
-	"golang.org/x/sync/semaphore"
+	"time"
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
@@ -43,7 +43,7 @@ type choice struct {
 	share float64
 }
 
-// taker is told of the documents of one attempt at a shard, and of its end.
+// taker is told of the documents of one attempt at a window, and of its end.
 type taker interface {
 	take(d *batch.Doc, key digest.Hash, h *digest.Hasher) error
 	end()
@@ -64,25 +64,48 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 		sample: choice{holds: verify.NewSample(q.Sample).Holds, share: q.Sample},
 		found:  Verification{Level: q.Level, Sample: q.Sample, Positions: s.source},
 	}
+	tallies, err := e.count(ctx)
+	if err != nil {
+		return e.found, err
+	}
+	doubtful := verify.Differing(&tallies[reconcile.Source], &tallies[reconcile.Target])
+	if doubtful.Len() > 0 {
+		if err := errors.Join(e.lookAgain(ctx, doubtful, q.Repair), s.watch(ctx)); err != nil {
+			return e.found, err
+		}
+	}
+	v := &e.found
+	v.Moving = s.moving || v.OnTheirWay > 0
+	v.Equal = doubtful.Len() == 0 || v.Differences+v.OnTheirWay == 0 && !v.Moving && v.OtherBytes+v.DeletesIgnored > 0
+	if query != nil {
+		return *v, nil
+	}
+	c := &Counts{Source: s.here, Target: s.there, Equal: s.here == s.there, Moving: s.moving, At: time.Now().UTC()}
+	return *v, ix.change(ctx, func(r *IndexRecord) { r.Counts = c })
+}
+
+// count takes the tallies of both sides. That all documents were read is held
+// against _count: of the target, and of a source that stands still.
+func (e *examination) count(ctx context.Context) (*[2]verify.Tally, error) {
 	var tallies [2]verify.Tally
 	var mu sync.Mutex
 	if err := e.scan(ctx, e.sample, func(side reconcile.Side, _ int) taker {
 		return &counting{content: e.content, mu: &mu, sum: &tallies[side], mine: &verify.Tally{}}
 	}); err != nil {
-		return e.found, err
+		return nil, err
 	}
 	e.found.Source, e.found.Target = digestOf(tallies[reconcile.Source].Sum()), digestOf(tallies[reconcile.Target].Sum())
-	doubtful := verify.Differing(&tallies[reconcile.Source], &tallies[reconcile.Target])
-	if doubtful.Len() > 0 {
-		if err := e.lookAgain(ctx, doubtful, q.Repair); err != nil {
-			return e.found, err
-		}
+	s := e.sides
+	if err := s.watch(ctx); err != nil || e.query != nil || e.sample.share < 1 {
+		return &tallies, err
 	}
-	err = s.watch(ctx)
-	v := &e.found
-	v.Moving = s.moving || v.OnTheirWay > 0
-	v.Equal = doubtful.Len() == 0 || v.Differences+v.OnTheirWay == 0 && !v.Moving && v.OtherBytes+v.DeletesIgnored > 0
-	return *v, err
+	if read := e.found.Target.Docs; read != s.there {
+		return nil, fmt.Errorf("%d documents of the target were read where _count says %d; is somebody writing to it?", read, s.there)
+	}
+	if read := e.found.Source.Docs; read != s.here && !s.moving {
+		return nil, fmt.Errorf("%d documents of the source were read where _count says %d", read, s.here)
+	}
+	return &tallies, nil
 }
 
 // counting adds documents up. An attempt that is interrupted adds nothing.
@@ -171,22 +194,29 @@ func (e *examination) repair(ctx context.Context, spool *reconcile.Spool) error 
 	return r.equalize(ctx, found)
 }
 
-// scan reads the chosen documents of both sides at the same time, their shards
-// in parallel. begin gives who is told of a shard, anew for each attempt.
+// scan reads the chosen documents of both sides at the same time, windows of
+// their shards in parallel. begin gives who is told of a window, anew for each
+// attempt.
 func (e *examination) scan(ctx context.Context, chosen choice, begin func(side reconcile.Side, number int) taker) error {
 	ix := e.sides.index
 	g, _ := group.New(ctx)
 	read := func(side reconcile.Side, on *cluster.Cluster, positions []shard.Position) { //nolint:contextcheck // the group hands the context on
-		busy := semaphore.NewWeighted(int64(max(1, ix.ferry.options.Stream.Readers)))
-		for _, p := range positions {
-			g.Go("documents of "+p.Shard.String(), func(ctx context.Context) error {
-				if err := busy.Acquire(ctx, 1); err != nil {
-					return err
+		work := make(chan task)
+		g.Go("windows of the "+side.String(), func(ctx context.Context) error {
+			defer close(work)
+			return e.cut(ctx, on, positions, work)
+		})
+		docs := e.documents(on, positions[0].Shard.Index, chosen)
+		for range max(1, ix.ferry.options.Stream.Readers) {
+			g.Go("documents of the "+side.String(), func(ctx context.Context) error {
+				for t := range work {
+					if err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
+						return e.tell(ctx, docs.read(ctx, t), chosen, begin(side, t.position.Shard.Number))
+					}); err != nil {
+						return err
+					}
 				}
-				defer busy.Release(1)
-				return retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
-					return e.scanShard(ctx, e.read(ctx, on, p, chosen), chosen, begin(side, p.Shard.Number))
-				})
+				return ctx.Err()
 			})
 		}
 	}
@@ -195,8 +225,32 @@ func (e *examination) scan(ctx context.Context, chosen choice, begin func(side r
 	return g.Wait()
 }
 
-// scanShard tells of the chosen ones of documents.
-func (e *examination) scanShard(ctx context.Context, documents iter.Seq2[*batch.Batch, error], chosen choice, to taker) error {
+// cut makes windows of all shards. Numbers above the highest of the positions
+// are of writes that came after: both sides are asked about these documents
+// anyway.
+func (e *examination) cut(ctx context.Context, on *cluster.Cluster, positions []shard.Position, work chan<- task) error {
+	for _, p := range positions {
+		windows := []shard.Window{shard.All(p.Shard)}
+		// A query leaves most windows empty.
+		if e.query == nil && e.sides.rec.numbered() {
+			var err error
+			if windows, err = cut(ctx, on, p, shard.Window{Shard: p.Shard, From: -1, To: p.Max}); err != nil {
+				return err
+			}
+		}
+		for _, w := range windows {
+			select {
+			case work <- task{window: w, position: p}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// tell tells of the chosen ones of documents.
+func (e *examination) tell(ctx context.Context, documents iter.Seq2[*batch.Batch, error], chosen choice, to taker) error {
 	var h digest.Hasher
 	for b, err := range documents {
 		if err != nil {
@@ -218,27 +272,40 @@ func (e *examination) scanShard(ctx context.Context, documents iter.Seq2[*batch.
 	return ctx.Err()
 }
 
-// read gives documents of a shard, the chosen ones among them. Where these are
-// few, their contents are asked for by id: the engine then reads the others'
+// documents reads one side's documents, the chosen ones among them. Where these
+// are few, their contents are asked for by id: the engine then reads the others'
 // ids only.
-func (e *examination) read(ctx context.Context, on *cluster.Cluster, p shard.Position, chosen choice) iter.Seq2[*batch.Batch, error] {
+type documents struct {
+	reader  *stream.Reader
+	fetcher *stream.Fetcher
+	chosen  choice
+}
+
+func (e *examination) documents(on *cluster.Cluster, index string, chosen choice) *documents {
 	ix := e.sides.index
 	few := e.content && chosen.share <= fewEnough
-	reader := stream.NewReader(on, ix.ferry.budget, ix.pages(stream.Options{IDsOnly: !e.content || few, Query: e.query}))
-	all := reader.Read(ctx, p, shard.All(p.Shard))
-	if !few {
+	d := &documents{chosen: chosen}
+	d.reader = stream.NewReader(on, ix.ferry.budget, ix.pages(stream.Options{IDsOnly: !e.content || few, Query: e.query}))
+	if few {
+		d.fetcher = stream.NewFetcher(on, index, ix.ferry.budget, ix.pages(stream.Options{}))
+	}
+	return d
+}
+
+func (d *documents) read(ctx context.Context, t task) iter.Seq2[*batch.Batch, error] {
+	all := d.reader.Read(ctx, t.position, t.window)
+	if d.fetcher == nil {
 		return all
 	}
-	fetcher := stream.NewFetcher(on, p.Shard.Index, ix.ferry.budget, ix.pages(stream.Options{}))
 	return func(yield func(*batch.Batch, error) bool) {
 		for b, err := range all {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			keys := chosen.keys(b)
+			keys := d.chosen.keys(b)
 			b.Release()
-			for found, err := range fetcher.Fetch(ctx, keys) {
+			for found, err := range d.fetcher.Fetch(ctx, keys) {
 				if !yield(found, err) || err != nil {
 					return
 				}

@@ -233,17 +233,9 @@ func (f *Ferry) eachDifference(ctx context.Context, indices []*index, do func(ct
 
 // verify compares all documents of an index, or a sample.
 func (ix *index) verify(ctx context.Context, q VerifyRequest) error {
-	if _, err := ix.compare(ctx); err != nil {
-		return err
-	}
 	v, err := ix.examine(ctx, q, nil)
 	if err != nil {
 		return fmt.Errorf("compare the documents of index %s: %w", ix.id(), err)
-	}
-	if v.Repaired > 0 {
-		if _, err := ix.compare(ctx); err != nil {
-			return err
-		}
 	}
 	ix.mu.Lock()
 	ix.verified = &v
@@ -257,6 +249,10 @@ func (ix *index) verify(ctx context.Context, q VerifyRequest) error {
 // examine compares the documents that match a query, and where it is asked for
 // repairs what differs and looks again.
 func (ix *index) examine(ctx context.Context, q VerifyRequest, query json.RawMessage) (Verification, error) {
+	// A target that was made anew or restored over is not what the marks speak of.
+	if err := ix.checkTarget(ctx); err != nil {
+		return Verification{}, err
+	}
 	if q.Repair {
 		if err := ix.checkSource(ctx); err != nil {
 			return Verification{}, err
