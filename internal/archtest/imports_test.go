@@ -21,7 +21,8 @@ type row struct {
 var (
 	leaves   = []string{"internal/shard", "internal/batch", "internal/group", "internal/jsonscan", "internal/retry"}
 	engine   = with(leaves, "internal/cluster")
-	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/verify", "internal/reconcile", "internal/metadata", "internal/preflight", "internal/report")
+	compared = with(engine, "internal/digest")
+	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/metadata", "internal/preflight", "internal/report")
 	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "checkpoint/boltstore", "checkpoint/etcdstore")
 	anything = []string{"..."}
 )
@@ -35,6 +36,7 @@ func table() []row {
 		{"internal/batch", leaves, []string{"golang.org/x/sync"}},
 		{"internal/group", leaves, []string{"golang.org/x/sync"}},
 		{"internal/jsonscan", nil, nil},
+		{"internal/digest", leaves, []string{"github.com/zeebo/xxh3"}},
 		{"internal/retry", leaves, []string{"github.com/cenkalti/backoff/v5"}},
 
 		{"checkpoint", []string{"internal/shard"}, nil},
@@ -48,8 +50,8 @@ func table() []row {
 		{"snapshotpath", with(engine, "snapshotpath/bucket"), nil},
 		{"snapshotpath/bucket/layout", nil, []string{"github.com/klauspost/compress"}},
 		{"snapshotpath/bucket", with(leaves, "snapshotpath/bucket/layout"), []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}},
-		{"internal/reconcile", engine, []string{"github.com/zeebo/xxh3", "github.com/klauspost/compress"}},
-		{"internal/verify", engine, []string{"github.com/zeebo/xxh3"}},
+		{"internal/reconcile", compared, []string{"github.com/klauspost/compress"}},
+		{"internal/verify", compared, nil},
 		{"internal/metadata", engine, nil},
 		{"internal/preflight", engine, nil},
 

@@ -1,7 +1,6 @@
 package ferry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/digest"
 	"esferry/internal/group"
 	"esferry/internal/reconcile"
 	"esferry/internal/report"
@@ -37,6 +37,9 @@ type reconciliation struct {
 	sides   *sides
 	spool   *reconcile.Spool
 	content bool
+	// differences tells of all documents in which the sides differ, each time it
+	// is called.
+	differences func(ctx context.Context, visit func(reconcile.Difference) error) error
 
 	mu      sync.Mutex
 	written sink.Result
@@ -59,30 +62,36 @@ func (ix *index) reconcile(ctx context.Context, content bool) (found int64, err 
 			return err
 		}
 		defer func() { err = errors.Join(err, spool.Close()) }()
-		r := &reconciliation{spool: spool, content: content}
+		r := &reconciliation{spool: spool, content: content, differences: spool.Compare}
 		if r.sides, err = ix.sides(ctx); err != nil {
 			return err
 		}
 		if err := r.tell(ctx); err != nil {
 			return err
 		}
+		r.sides.there = spool.Docs(reconcile.Target)
 		if found, err = r.weigh(ctx); err != nil {
 			return err
 		}
-		if found > 0 {
-			if err := ix.fence(ctx); err != nil {
-				return err
-			}
-			if err := r.act(ctx); err != nil {
-				return err
-			}
-		}
-		return r.unchanged(ctx)
+		return r.equalize(ctx, found)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("reconcile index %s: %w", ix.id(), err)
 	}
 	return found, nil
+}
+
+// equalize carries and deletes what was found to differ.
+func (r *reconciliation) equalize(ctx context.Context, found int64) error {
+	if found > 0 {
+		if err := r.sides.index.fence(ctx); err != nil {
+			return err
+		}
+		if err := r.act(ctx); err != nil {
+			return err
+		}
+	}
+	return r.unchanged(ctx)
 }
 
 // tell reads every shard of both sides into the spool.
@@ -113,12 +122,12 @@ func (r *reconciliation) tell(ctx context.Context) error {
 
 // tellShard reads one shard. Where it is interrupted all of it is told again.
 func (r *reconciliation) tellShard(ctx context.Context, side reconcile.Side, reader *stream.Reader, p shard.Position) error {
-	var scratch bytes.Buffer
+	var hasher digest.Hasher
 	for b, err := range reader.Read(ctx, p, shard.All(p.Shard)) {
 		if err != nil {
 			return err
 		}
-		err := r.tellBatch(side, b, &scratch)
+		err := r.tellBatch(side, p.Shard.Number, b, &hasher)
 		docs := int64(len(b.Docs))
 		b.Release()
 		if err != nil {
@@ -129,14 +138,15 @@ func (r *reconciliation) tellShard(ctx context.Context, side reconcile.Side, rea
 	return nil
 }
 
-func (r *reconciliation) tellBatch(side reconcile.Side, b *batch.Batch, scratch *bytes.Buffer) error {
-	for _, d := range b.Docs {
+func (r *reconciliation) tellBatch(side reconcile.Side, number int, b *batch.Batch, hasher *digest.Hasher) error {
+	for i := range b.Docs {
+		d := &b.Docs[i]
 		e := reconcile.Entry{
-			Key: cluster.KeyOf(&d), Version: d.Version, SeqNo: d.SeqNo, Term: d.Term,
+			Key: cluster.KeyOf(d), Version: d.Version, SeqNo: d.SeqNo, Term: d.Term, Shard: number,
 		}
 		var err error
 		if r.content {
-			if e.Digest, err = reconcile.DigestOf(d, scratch); err != nil {
+			if e.Digest, err = hasher.Content(d); err != nil {
 				return err
 			}
 		}
@@ -151,7 +161,7 @@ func (r *reconciliation) tellBatch(side reconcile.Side, b *batch.Batch, scratch 
 // before the first delete.
 func (r *reconciliation) weigh(ctx context.Context) (int64, error) {
 	var found, extra int64
-	err := r.spool.Compare(ctx, func(d reconcile.Difference) error {
+	err := r.differences(ctx, func(d reconcile.Difference) error {
 		found++
 		if d.Kind == reconcile.Extra {
 			extra++
@@ -159,7 +169,6 @@ func (r *reconciliation) weigh(ctx context.Context) (int64, error) {
 		return nil
 	})
 	s := r.sides
-	s.there = r.spool.Docs(reconcile.Target)
 	if err != nil || s.index.ferry.options.IgnoreDeletes {
 		return found - extra, err
 	}
@@ -227,7 +236,7 @@ func (r *reconciliation) sort(ctx context.Context, work chan<- piece) error {
 		p.fetch, p.gone = nil, nil
 		return send(full)
 	}
-	err := r.spool.Compare(ctx, func(d reconcile.Difference) error {
+	err := r.differences(ctx, func(d reconcile.Difference) error {
 		switch {
 		case d.Kind == reconcile.Extra && r.sides.index.ferry.options.IgnoreDeletes:
 			return nil

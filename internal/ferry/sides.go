@@ -2,6 +2,7 @@ package ferry
 
 import (
 	"context"
+	"encoding/json"
 	"sync/atomic"
 	"time"
 
@@ -49,14 +50,17 @@ func (ix *index) sides(ctx context.Context) (*sides, error) {
 }
 
 // count counts both sides, at the same time.
-func (s *sides) count(ctx context.Context) error {
+func (s *sides) count(ctx context.Context) error { return s.countMatching(ctx, nil) }
+
+// countMatching counts what matches a query.
+func (s *sides) countMatching(ctx context.Context, query json.RawMessage) error {
 	g, _ := group.New(ctx)
 	g.Go("count "+s.rec.Index, func(ctx context.Context) (err error) {
-		s.here, err = s.index.source().Count(ctx, s.rec.Index, nil)
+		s.here, err = s.index.source().Count(ctx, s.rec.Index, query)
 		return err
 	})
 	g.Go("count "+s.rec.Target+" on the target", func(ctx context.Context) (err error) {
-		s.there, err = s.index.ferry.target.Count(ctx, s.rec.Target, nil)
+		s.there, err = s.index.ferry.target.Count(ctx, s.rec.Target, query)
 		return err
 	})
 	return g.Wait()

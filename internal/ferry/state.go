@@ -198,6 +198,8 @@ type index struct {
 	strict bool
 	// docs of the index when it was planned, for progress.
 	docs int64
+	// verified is what this process found when it compared all documents.
+	verified *Verification
 }
 
 // id is the index's name on the source.
