@@ -81,28 +81,35 @@ func (ix *index) deletesOnce(ctx context.Context) error {
 		return err
 	}
 	if s.surplus() == 0 {
+		ix.counted = s
 		return nil
 	}
-	if restored(rec) {
+	if err := ix.ferry.reading(ctx, s.search); err != nil {
+		return err
+	}
+	return ix.change(ctx, func(r *IndexRecord) { r.Deleted += s.removed.Load() })
+}
+
+// search looks for what is gone on the source, where it costs least first.
+func (s *sides) search(ctx context.Context) error {
+	if restored(s.rec) {
 		// Untouched since the snapshot, and gone: found by counts alone.
 		if err := s.untouched(ctx); err != nil {
 			return err
 		}
 	}
-	if s.surplus() > 0 || s.moving {
-		// What the delta wrote, or the whole index where it came by stream.
-		if err := s.each(ctx, func(ctx context.Context, i int) error {
-			known, err := s.known(ctx, i)
-			if err != nil {
-				return err
-			}
-			w := shard.Window{Shard: s.target[i].Shard, From: mark0(rec, i), To: s.target[i].Max}
-			return s.remove(ctx, i, w, stream.Options{IDsOnly: true}, known)
-		}); err != nil {
+	if s.surplus() <= 0 && !s.moving {
+		return nil
+	}
+	// What the delta wrote, or the whole index where it came by stream.
+	return s.each(ctx, func(ctx context.Context, i int) error {
+		known, err := s.known(ctx, i)
+		if err != nil {
 			return err
 		}
-	}
-	return ix.change(ctx, func(r *IndexRecord) { r.Deleted += s.removed.Load() })
+		w := shard.Window{Shard: s.target[i].Shard, From: mark0(s.rec, i), To: s.target[i].Max}
+		return s.remove(ctx, i, w, stream.Options{IDsOnly: true}, known)
+	})
 }
 
 // restored reports whether source and target share sequence numbers.
@@ -289,21 +296,23 @@ func (s *sides) unlisted(ctx context.Context, found []sink.Gone) ([]sink.Gone, e
 // failover, and nobody would bring the document again (protocol 1.3). The terms
 // are read once more at the end: those of a position are older than its numbers.
 func (s *sides) settle(ctx context.Context) error {
-	said, err := s.index.ferry.source.Positions(ctx, s.rec.Index)
+	said, err := s.index.positions(ctx)
 	if err != nil {
 		return err
 	}
+	now := said
 	err = retry.Poll(ctx, "index "+s.rec.Index+" to settle", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
-		now, err := s.index.positions(ctx)
-		if err != nil {
-			return false, err
-		}
-		for i := range now {
-			if now[i].Global < said[i].Max {
-				return false, s.sameTerm(now)
+		if now == nil {
+			if now, err = s.index.positions(ctx); err != nil {
+				return false, err
 			}
 		}
-		return true, s.sameTerm(now)
+		if err := s.sameTerm(now); err != nil {
+			return false, err
+		}
+		settled := !slices.ContainsFunc(now, func(p shard.Position) bool { return p.Global < said[p.Shard.Number].Max })
+		now = nil
+		return settled, nil
 	})
 	if err != nil {
 		return err

@@ -9,9 +9,12 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"esferry/checkpoint"
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/joint"
 	"esferry/internal/report"
 	"esferry/sink"
 	"esferry/snapshotpath"
@@ -98,6 +101,10 @@ type Ferry struct {
 	// budget is shared by all pages on their way; contents by those that writers
 	// look at to settle conflicts, which must not wait for the others.
 	budget, contents *batch.Budget
+	// commits of records that are made durable at the same time.
+	commits *joint.Calls[checkpoint.Record, struct{}]
+	// busy bounds the indices that documents are read of.
+	busy *semaphore.Weighted
 
 	mu      sync.Mutex
 	state   Record
@@ -108,6 +115,7 @@ type Ferry struct {
 // store holds of it. The lease must have been acquired from that store.
 func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint.Store, lease checkpoint.Lease, o Options) (*Ferry, error) {
 	f := &Ferry{source: source, target: target, store: store, lease: lease, options: o, budget: batch.NewBudget(o.Stream.Memory), contents: batch.NewBudget(4 * o.Stream.PageBytes)}
+	f.commits, f.busy = joint.New(f.commitAll, f.commitOne), semaphore.NewWeighted(max(1, o.Stream.Indices))
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}

@@ -53,36 +53,44 @@ type piece struct {
 // (protocol 3). It gives how many differed. What differs is asked for again, in
 // real time, before anything is done about it.
 func (ix *index) reconcile(ctx context.Context, content bool) (found int64, err error) {
-	err = ix.ferry.phase(ctx, "reconcile", ix.id(), func(ctx context.Context) (err error) {
-		spool, err := reconcile.Open(ix.ferry.options.Reconcile.Dir)
-		if err != nil {
+	ix.counted = nil
+	err = ix.ferry.phase(ctx, "reconcile", ix.id(), func(ctx context.Context) error {
+		return ix.ferry.reading(ctx, func(ctx context.Context) (err error) {
+			found, err = ix.reconcileOnce(ctx, content)
 			return err
-		}
-		defer func() { err = errors.Join(err, spool.Close()) }()
-		r := &reconciliation{spool: spool, content: content}
-		if r.sides, err = ix.sides(ctx); err != nil {
-			return err
-		}
-		if err := r.tell(ctx); err != nil {
-			return err
-		}
-		if found, err = r.weigh(ctx); err != nil {
-			return err
-		}
-		if found > 0 {
-			if err := ix.fence(ctx); err != nil {
-				return err
-			}
-			if err := r.act(ctx); err != nil {
-				return err
-			}
-		}
-		return r.unchanged(ctx)
+		})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("reconcile index %s: %w", ix.id(), err)
 	}
 	return found, nil
+}
+
+func (ix *index) reconcileOnce(ctx context.Context, content bool) (found int64, err error) {
+	spool, err := reconcile.Open(ix.ferry.options.Reconcile.Dir)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, spool.Close()) }()
+	r := &reconciliation{spool: spool, content: content}
+	if r.sides, err = ix.sides(ctx); err != nil {
+		return 0, err
+	}
+	if err := r.tell(ctx); err != nil {
+		return 0, err
+	}
+	if found, err = r.weigh(ctx); err != nil {
+		return 0, err
+	}
+	if found > 0 {
+		if err := ix.fence(ctx); err != nil {
+			return 0, err
+		}
+		if err := r.act(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return found, r.unchanged(ctx)
 }
 
 // tell reads every shard of both sides into the spool.
