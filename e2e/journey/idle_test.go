@@ -87,7 +87,12 @@ func fillMany(t *testing.T, at string, indices int) {
 }
 
 // asking is one request as it was sent.
-type asking struct{ method, uri, contentType, body string }
+type asking struct {
+	method, uri, contentType, body string
+	// at is when it came, and took how long its answer did.
+	at   time.Time
+	took time.Duration
+}
 
 // recorder passes requests on and keeps them.
 type recorder struct {
@@ -112,11 +117,13 @@ func record(t *testing.T, engine string) *recorder {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		r.mu.Lock()
-		r.asked = append(r.asked, asking{method: q.Method, uri: q.URL.RequestURI(), contentType: q.Header.Get("Content-Type"), body: string(body)})
-		r.mu.Unlock()
+		a := asking{method: q.Method, uri: q.URL.RequestURI(), contentType: q.Header.Get("Content-Type"), body: string(body), at: time.Now()}
 		q.Body = io.NopCloser(bytes.NewReader(body))
 		pass.ServeHTTP(w, q)
+		a.took = time.Since(a.at)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.asked = append(r.asked, a)
 	}))
 	t.Cleanup(server.Close)
 	r.URL = server.URL

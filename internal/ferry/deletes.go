@@ -97,11 +97,16 @@ func (s *sides) search(ctx context.Context) error {
 		if err := s.untouched(ctx); err != nil {
 			return err
 		}
+		if s.surplus() <= 0 && !s.moving {
+			return nil
+		}
 	}
-	if s.surplus() <= 0 && !s.moving {
-		return nil
-	}
-	// What the delta wrote, or the whole index where it came by stream.
+	return s.written(ctx)
+}
+
+// written compares what the delta wrote, or the whole index where it came by
+// stream.
+func (s *sides) written(ctx context.Context) error {
 	return s.each(ctx, func(ctx context.Context, i int) error {
 		known, err := s.known(ctx, i)
 		if err != nil {
@@ -154,20 +159,22 @@ func (s *sides) untouched(ctx context.Context) error {
 	})
 }
 
-// known reads which documents a shard of the source holds, where the target's
-// whole shard has to be looked through: a scan costs a tenth of asking for each.
-// It only spares questions, since what it lacks is asked for all the same; a
-// shard too large to remember is asked for document by document.
+// known reads which documents a shard of the source holds of those that the
+// target's shard is looked through for: a scan costs a tenth of asking for each.
+// What the delta wrote last was written on the source last, too. It only spares
+// questions, since what it lacks is asked for all the same; a shard that is too
+// large to remember is asked for document by document.
 func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}, error) {
-	if restored(s.rec) || s.here > int64(len(s.source))*rememberAtMost {
+	if s.here > int64(len(s.source))*rememberAtMost {
 		return nil, nil
 	}
 	p := s.source[number]
+	w := shard.Window{Shard: p.Shard, From: mark0(s.rec, number), To: p.Max}
 	var known map[cluster.Key]struct{}
 	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
 		known = map[cluster.Key]struct{}{}
 		reader := stream.NewReader(s.index.ferry.source, s.index.ferry.budget, stream.Options{IDsOnly: true})
-		for b, err := range reader.Read(ctx, p, shard.Window{Shard: p.Shard, From: -1, To: p.Max}) {
+		for b, err := range reader.Read(ctx, p, w) {
 			if err != nil {
 				return err
 			}

@@ -130,7 +130,7 @@ func (c *cutover) putBack(ctx context.Context) error {
 			return err
 		}
 	}
-	return c.ferry.unfence(ctx, c.indices)
+	return nil
 }
 
 // abort lifts the freeze after a failure, whatever has become of the context,

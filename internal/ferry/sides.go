@@ -1,6 +1,7 @@
 package ferry
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 	"time"
@@ -39,7 +40,12 @@ func (ix *index) sides(ctx context.Context) (*sides, error) {
 	}
 	look(ix.ferry.source, s.rec.Index, &s.source)
 	look(ix.ferry.target, s.rec.Target, &s.target)
-	if err := g.Wait(); err != nil {
+	err := g.Wait()
+	if cluster.NotFound(err) {
+		// A target that is gone breaks the binding, which says more.
+		err = cmp.Or(ix.checkTargetUUID(ctx), err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	for i, mark := range s.rec.Marks {
@@ -89,9 +95,6 @@ func (ix *index) countedAgain(ctx context.Context) (*sides, error) {
 		if err := s.watch(ctx); err != nil || !s.moving {
 			return s, err
 		}
-	}
-	if err := ix.checkTargetUUID(ctx); err != nil {
-		return nil, err
 	}
 	s, err := ix.sides(ctx)
 	if err != nil {
