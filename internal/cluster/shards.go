@@ -65,7 +65,8 @@ func (c *Cluster) positions(ctx context.Context, indices []string) ([][]shard.Po
 	}
 	out := make([][]shard.Position, len(indices))
 	for i, index := range indices {
-		out[i] = stats[index]
+		// Two callers may have asked for the same index, and each owns its answer.
+		out[i] = slices.Clone(stats[index])
 		for number, term := range terms[index] {
 			out[i][number].Term = term
 		}

@@ -97,9 +97,9 @@ func (s *sides) search(ctx context.Context) error {
 		if err := s.untouched(ctx); err != nil {
 			return err
 		}
-		if s.surplus() <= 0 && !s.moving {
-			return nil
-		}
+	}
+	if s.surplus() <= 0 && !s.moving {
+		return nil
 	}
 	return s.written(ctx)
 }
@@ -165,11 +165,11 @@ func (s *sides) untouched(ctx context.Context) error {
 // questions, since what it lacks is asked for all the same; a shard that is too
 // large to remember is asked for document by document.
 func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}, error) {
-	if s.here > int64(len(s.source))*rememberAtMost {
-		return nil, nil
-	}
 	p := s.source[number]
 	w := shard.Window{Shard: p.Shard, From: mark0(s.rec, number), To: p.Max}
+	if min(w.Span(), s.here/int64(len(s.source))) > rememberAtMost {
+		return nil, nil
+	}
 	var known map[cluster.Key]struct{}
 	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
 		known = map[cluster.Key]struct{}{}
