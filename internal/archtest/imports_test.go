@@ -38,13 +38,14 @@ func table() []row {
 		{"internal/jsonscan", nil, nil},
 		{"internal/digest", leaves, []string{"github.com/zeebo/xxh3"}},
 		{"internal/retry", leaves, []string{"github.com/cenkalti/backoff/v5"}},
+		{"internal/joint", leaves, nil},
 
 		{"checkpoint", []string{"internal/shard"}, nil},
 		{"checkpoint/boltstore", []string{"checkpoint", "internal/shard"}, []string{"go.etcd.io/bbolt"}},
 		{"checkpoint/etcdstore", []string{"checkpoint", "internal/shard"}, []string{"go.etcd.io/etcd"}},
 		{"checkpoint/storetest", with(leaves, "checkpoint"), []string{"github.com/google/go-cmp", "pgregory.net/rapid"}},
 
-		{"internal/cluster", leaves, []string{"github.com/olivere/elastic/v7", "github.com/aws/aws-sdk-go-v2", "github.com/klauspost/compress"}},
+		{"internal/cluster", with(leaves, "internal/joint"), []string{"github.com/olivere/elastic/v7", "github.com/aws/aws-sdk-go-v2", "github.com/klauspost/compress"}},
 		{"stream", engine, []string{"github.com/klauspost/compress", "golang.org/x/time"}},
 		{"sink", engine, []string{"golang.org/x/time"}},
 		{"snapshotpath", with(engine, "snapshotpath/bucket"), nil},
@@ -58,7 +59,7 @@ func table() []row {
 		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6"}},
 		{"internal/control", with(leaves, "internal/report"), nil},
 		{"internal/config", leaves, []string{"github.com/goccy/go-yaml"}},
-		{"internal/ferry", journey, []string{"golang.org/x/sync/semaphore"}},
+		{"internal/ferry", with(journey, "internal/joint"), []string{"golang.org/x/sync/semaphore"}},
 		// AWS here is the credential chain, made once and handed in like stores and clusters.
 		{"cmd/esferry", with(compose, "snapshotpath/bucket/layout"), []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/lmittmann/tint", "github.com/jedib0t/go-pretty/v6", "github.com/aws/aws-sdk-go-v2"}},
 

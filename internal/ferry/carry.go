@@ -45,7 +45,7 @@ func (f *Ferry) Carry(ctx context.Context, p Plan) error {
 		g.Go("index "+ix.id(), func(ctx context.Context) error { return carry(ctx, ix) })
 	}
 	g.Go("stream path", func(ctx context.Context) error {
-		return f.each(ctx, slices.DeleteFunc(indices, func(ix *index) bool { return slices.Contains(waiting, ix) }), carry)
+		return f.largestFirst(ctx, slices.DeleteFunc(indices, func(ix *index) bool { return slices.Contains(waiting, ix) }), carry)
 	})
 	_ = ctx // the goroutines have it from the group
 	return g.Wait()

@@ -9,9 +9,12 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"esferry/checkpoint"
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/joint"
 	"esferry/internal/report"
 	"esferry/sink"
 	"esferry/snapshotpath"
@@ -102,6 +105,10 @@ type Ferry struct {
 	budget, contents *batch.Budget
 	// controller paces all writers.
 	controller *sink.Controller
+	// commits of records that are made durable at the same time.
+	commits *joint.Calls[checkpoint.Record, struct{}]
+	// busy bounds the indices that documents are read of.
+	busy *semaphore.Weighted
 
 	mu      sync.Mutex
 	state   Record
@@ -115,6 +122,7 @@ func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint
 	f.controller = sink.NewController(f.limits(ctx), func(p sink.Pace) {
 		f.note(report.Event{Kind: report.Adapted, Done: int64(p.Writers), Total: int64(p.Most), Bytes: int64(p.BulkBytes)})
 	})
+	f.commits, f.busy = joint.New(f.commitAll, f.commitOne), semaphore.NewWeighted(max(1, o.Stream.Indices))
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}

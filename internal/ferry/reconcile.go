@@ -56,29 +56,37 @@ type piece struct {
 // (protocol 3). It gives how many differed. What differs is asked for again, in
 // real time, before anything is done about it.
 func (ix *index) reconcile(ctx context.Context, content bool) (found int64, err error) {
-	err = ix.ferry.phase(ctx, "reconcile", ix.id(), func(ctx context.Context) (err error) {
-		spool, err := reconcile.Open(ix.ferry.options.Reconcile.Dir)
-		if err != nil {
+	ix.counted = nil
+	err = ix.ferry.phase(ctx, "reconcile", ix.id(), func(ctx context.Context) error {
+		return ix.ferry.reading(ctx, func(ctx context.Context) (err error) {
+			found, err = ix.reconcileOnce(ctx, content)
 			return err
-		}
-		defer func() { err = errors.Join(err, spool.Close()) }()
-		r := &reconciliation{spool: spool, content: content, differences: spool.Compare}
-		if r.sides, err = ix.sides(ctx); err != nil {
-			return err
-		}
-		if err := r.tell(ctx); err != nil {
-			return err
-		}
-		r.sides.there = spool.Docs(reconcile.Target)
-		if found, err = r.weigh(ctx); err != nil {
-			return err
-		}
-		return r.equalize(ctx, found)
+		})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("reconcile index %s: %w", ix.id(), err)
 	}
 	return found, nil
+}
+
+func (ix *index) reconcileOnce(ctx context.Context, content bool) (found int64, err error) {
+	spool, err := reconcile.Open(ix.ferry.options.Reconcile.Dir)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, spool.Close()) }()
+	r := &reconciliation{spool: spool, content: content, differences: spool.Compare}
+	if r.sides, err = ix.sides(ctx); err != nil {
+		return 0, err
+	}
+	if err := r.tell(ctx); err != nil {
+		return 0, err
+	}
+	r.sides.there = spool.Docs(reconcile.Target)
+	if found, err = r.weigh(ctx); err != nil {
+		return 0, err
+	}
+	return found, r.equalize(ctx, found)
 }
 
 // equalize carries and deletes what was found to differ.

@@ -55,10 +55,11 @@ func (ix *index) round(ctx context.Context) (lag int64, err error) {
 }
 
 func (ix *index) roundOnce(ctx context.Context) (int64, error) {
-	if err := ix.checkSource(ctx); err != nil {
-		return 0, err
-	}
-	if err := ix.checkTarget(ctx); err != nil {
+	ix.counted = nil
+	g, _ := group.New(ctx)
+	g.Go("source of "+ix.id(), ix.checkSource)
+	g.Go("target of "+ix.id(), ix.checkTarget)
+	if err := g.Wait(); err != nil {
 		return 0, err
 	}
 	switch ix.snapshotRecord().Delta {
@@ -87,8 +88,10 @@ func (ix *index) windowRound(ctx context.Context) (int64, error) {
 	}
 	p := ix.pipe(stream.Options{})
 	p.landed, p.commit = r.landed, func(ctx context.Context) error { return r.commit(ctx, p.result()) }
-	if err := p.run(ctx, tasks); err != nil {
-		return 0, err
+	if len(tasks) > 0 {
+		if err := ix.ferry.reading(ctx, func(ctx context.Context) error { return p.run(ctx, tasks) }); err != nil {
+			return 0, err
+		}
 	}
 	if err := r.commit(ctx, p.result()); err != nil {
 		return 0, err
@@ -211,7 +214,7 @@ func (r *round) landed(w shard.Window) error {
 // commit makes the marks durable (protocol 1.3): the positions are read after
 // the scans of all that landed were open, so that M covers whatever may have
 // hidden a document from them, and an unchanged term proves that no failover
-// came in between.
+// came in between. Where nothing moved there is nothing to store.
 func (r *round) commit(ctx context.Context, written sink.Result) error {
 	now, err := r.index.positionsOnce(ctx)
 	if err != nil {
@@ -227,9 +230,11 @@ func (r *round) commit(ctx context.Context, written sink.Result) error {
 		marks[i], r.shards[i].Mark = marks[i].Settle(settled), r.shards[i].Mark.Settle(settled)
 		lag += now[i].Max - marks[i].W
 	}
-	err = r.index.change(ctx, func(rec *IndexRecord) {
-		rec.Marks, rec.Lag, rec.Written = marks, lag, r.base.Add(written)
-	})
+	total := r.base.Add(written)
+	if rec := r.index.snapshotRecord(); slices.Equal(marks, rec.Marks) && lag == rec.Lag && total == rec.Written {
+		return nil
+	}
+	err = r.index.change(ctx, func(rec *IndexRecord) { rec.Marks, rec.Lag, rec.Written = marks, lag, total })
 	if err == nil {
 		r.index.ferry.note(report.Event{Kind: report.Committed, Index: r.index.id(), Lag: lag})
 	}
@@ -272,26 +277,37 @@ func (ix *index) positionsOnce(ctx context.Context) ([]shard.Position, error) {
 // bound: made anew under its name, or restored over (protocol 1.7).
 func (ix *index) checkTarget(ctx context.Context) error {
 	rec := ix.snapshotRecord()
-	there, found, err := ix.ferry.target.Index(ctx, rec.Target)
-	if err != nil {
+	if err := ix.checkTargetUUID(ctx); err != nil {
 		return err
-	}
-	broken := func(what, was, is string, final bool) error {
-		return &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: what, Was: was, Is: is, Final: final}
-	}
-	if !found || there.UUID != rec.TargetUUID {
-		is := there.UUID
-		if !found {
-			is = "gone"
-		}
-		return broken("target index's uuid", rec.TargetUUID, is, true)
 	}
 	positions, err := ix.ferry.target.Primaries(ctx, rec.Target)
 	if err != nil {
 		return err
 	}
-	if is := histories(positions); !slices.Equal(is, rec.TargetHistory) {
-		return broken("target index's history", fmt.Sprint(rec.TargetHistory), fmt.Sprint(is), false)
+	return rec.boundTo(positions)
+}
+
+// checkTargetUUID refuses another index under the target's name, and none.
+func (ix *index) checkTargetUUID(ctx context.Context) error {
+	rec := ix.snapshotRecord()
+	there, found, err := ix.ferry.target.Index(ctx, rec.Target)
+	if err != nil {
+		return err
+	}
+	if found && there.UUID == rec.TargetUUID {
+		return nil
+	}
+	is := there.UUID
+	if !found {
+		is = "gone"
+	}
+	return &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: "target index's uuid", Was: rec.TargetUUID, Is: is, Final: true}
+}
+
+// boundTo refuses shards of the target that were restored over.
+func (r IndexRecord) boundTo(positions []shard.Position) error {
+	if is := histories(positions); !slices.Equal(is, r.TargetHistory) {
+		return &checkpoint.BindingError{Shard: shard.ID{Index: r.Index}, What: "target index's history", Was: fmt.Sprint(r.TargetHistory), Is: fmt.Sprint(is)}
 	}
 	return nil
 }

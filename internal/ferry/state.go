@@ -196,6 +196,9 @@ type index struct {
 	alias   string
 	// strict: what the translog holds counts only once a commit has it (S2.3.4).
 	strict bool
+	// counted are both sides where the look for deletes found as many documents
+	// on either; nil where something was done since.
+	counted *sides
 	// docs of the index when it was planned, for progress.
 	docs int64
 	// verified is what this process found when it compared all documents.
@@ -226,10 +229,18 @@ func (f *Ferry) keep(ctx context.Context, what, key string, v any) error {
 }
 
 func (f *Ferry) commit(ctx context.Context, what string, r checkpoint.Record) error {
-	if err := f.store.Commit(ctx, f.lease, r); err != nil {
+	if _, err := f.commits.Do(ctx, r); err != nil {
 		return fmt.Errorf("commit %s: %w", what, err)
 	}
 	return nil
+}
+
+func (f *Ferry) commitAll(ctx context.Context, records []checkpoint.Record) ([]struct{}, error) {
+	return make([]struct{}, len(records)), f.store.Commit(ctx, f.lease, records...)
+}
+
+func (f *Ferry) commitOne(ctx context.Context, r checkpoint.Record) (struct{}, error) {
+	return struct{}{}, f.store.Commit(ctx, f.lease, r)
 }
 
 // change applies fn to a copy of the record, makes the copy durable, and only

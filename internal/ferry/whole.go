@@ -80,7 +80,7 @@ func (ix *index) pour(ctx context.Context) error {
 		now := slices.Clone(poured)
 		return ix.change(ctx, func(r *IndexRecord) { r.Poured, r.Written = now, rec.Written.Add(p.result()) })
 	}
-	if err := p.run(ctx, tasks); err != nil {
+	if err := ix.ferry.reading(ctx, func(ctx context.Context) error { return p.run(ctx, tasks) }); err != nil {
 		return err
 	}
 	return p.commit(ctx)

@@ -21,7 +21,7 @@ const (
 	Page Kind = "page"
 	// CloseScroll frees scrolls.
 	CloseScroll Kind = "close scroll"
-	// Search is any other search.
+	// Search is any other search, several in one request included.
 	Search Kind = "search"
 	// MGet asks for documents by their ids.
 	MGet Kind = "mget"
@@ -55,7 +55,7 @@ func kindOf(r *http.Request) Kind {
 		return Page
 	case last == "_search" && r.URL.Query().Has("scroll"):
 		return Scroll
-	case last == "_search":
+	case last == "_search", last == "_msearch":
 		return Search
 	case last == "_mget":
 		return MGet
