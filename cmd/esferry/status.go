@@ -19,17 +19,6 @@ import (
 	"esferry/snapshotpath"
 )
 
-// status answers the control socket.
-type status struct{ ferry *ferry.Ferry }
-
-// Status implements control.Handler.
-func (s status) Status(ctx context.Context) (any, error) {
-	told := s.ferry.Status()
-	var err error
-	told.Pieces, err = s.ferry.Pieces(ctx)
-	return told, err
-}
-
 func (iv *invocation) statusCommand() *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
@@ -110,6 +99,11 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 	}
 	if len(s.Blocked) > 0 {
 		if err := iv.write("write blocks of ours on the source: %v\n", s.Blocked); err != nil {
+			return err
+		}
+	}
+	if s.Pace != nil {
+		if err := iv.write("reading: %s\n", speed(*s.Pace)); err != nil {
 			return err
 		}
 	}

@@ -159,7 +159,7 @@ func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}
 	var known map[cluster.Key]struct{}
 	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
 		known = map[cluster.Key]struct{}{}
-		reader := stream.NewReader(s.index.ferry.source, s.index.ferry.budget, stream.Options{IDsOnly: true})
+		reader := stream.NewReader(s.index.ferry.source, s.index.ferry.budget, stream.Options{IDsOnly: true, Pace: s.index.ferry.pace})
 		for b, err := range reader.Read(ctx, p, shard.Window{Shard: p.Shard, From: -1, To: p.Max}) {
 			if err != nil {
 				return err

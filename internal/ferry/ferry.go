@@ -67,6 +67,9 @@ type StreamOptions struct {
 	PageDocs             int
 	// Memory bounds the bytes of pages in flight, over all indices.
 	Memory int64
+	// Rates bound what is read from the source, and Brake holds it back further.
+	Rates batch.Rates
+	Brake Brake
 }
 
 // Options of a Ferry.
@@ -98,16 +101,20 @@ type Ferry struct {
 	// budget is shared by all pages on their way; contents by those that writers
 	// look at to settle conflicts, which must not wait for the others.
 	budget, contents *batch.Budget
+	// pace of all readers of the source.
+	pace *batch.Pace
 
 	mu      sync.Mutex
 	state   Record
 	indices map[string]*index
+	// braked tells why the source's health holds the readers back.
+	braked string
 }
 
 // Open gives a ferry between two probed clusters, with the state that the
 // store holds of it. The lease must have been acquired from that store.
 func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint.Store, lease checkpoint.Lease, o Options) (*Ferry, error) {
-	f := &Ferry{source: source, target: target, store: store, lease: lease, options: o, budget: batch.NewBudget(o.Stream.Memory), contents: batch.NewBudget(4 * o.Stream.PageBytes)}
+	f := &Ferry{source: source, target: target, store: store, lease: lease, options: o, budget: batch.NewBudget(o.Stream.Memory), contents: batch.NewBudget(4 * o.Stream.PageBytes), pace: batch.NewPace(o.Stream.Rates)}
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}

@@ -301,7 +301,7 @@ func (ix *index) pipe(o stream.Options) *pipe {
 	f, rec := ix.ferry, ix.snapshotRecord()
 	return &pipe{
 		index: rec.Index, readers: f.options.Stream.Readers, writers: f.options.Stream.Writers, observer: f.options.Observer,
-		reader: stream.NewReader(ix.source(), f.budget, ix.pages(o)),
+		reader: stream.NewReader(ix.source(), f.budget, ix.paced(o)),
 		writer: ix.writer(),
 	}
 }
@@ -311,6 +311,12 @@ func (ix *index) pages(o stream.Options) stream.Options {
 	set := ix.ferry.options.Stream
 	o.PageBytes, o.PageDocs, o.Types = set.PageBytes, set.PageDocs, ix.snapshotRecord().Types
 	return o
+}
+
+// paced is pages for what is read from the source.
+func (ix *index) paced(o stream.Options) stream.Options {
+	o.Pace = ix.ferry.pace
+	return ix.pages(o)
 }
 
 func (ix *index) writer() *sink.Writer {

@@ -14,6 +14,8 @@ type Status struct {
 	Blocked  []string `json:"blocked,omitempty"`
 	Freeze   *Freeze  `json:"freeze,omitempty"`
 	Pieces
+	// Pace is the running process's; the store knows of none.
+	Pace    *Pace         `json:"pace,omitempty"`
 	Indices []IndexRecord `json:"indices"`
 }
 
@@ -27,13 +29,16 @@ func StatusOf(r Record, indices []IndexRecord) Status {
 
 // Status gives the ferry's present state. Safe for concurrent use.
 func (f *Ferry) Status() Status {
+	pace := f.Pace()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var records []IndexRecord
 	for _, name := range slices.Sorted(maps.Keys(f.indices)) {
 		records = append(records, f.indices[name].snapshotRecord())
 	}
-	return StatusOf(f.state, records)
+	s := StatusOf(f.state, records)
+	s.Pace = &pace
+	return s
 }
 
 // Freeze is the freeze of the last cutover; nil where there was none.
