@@ -163,9 +163,10 @@ func (iv *invocation) options(ctx context.Context, c *config.Config, source *clu
 		Stream: ferry.StreamOptions{
 			Readers: c.Stream.Readers.Or(2), Writers: c.Stream.Writers.Or(2), Indices: 4,
 			PageBytes: int64(c.Stream.Page.Bytes), BulkBytes: int64(c.Stream.Bulk.Bytes), PageDocs: c.Stream.Page.Docs.Or(0),
-			Memory: int64(c.Stream.Memory),
-			Rates:  batch.Rates{Docs: c.Stream.Rate.DocsPerSecond, Bytes: int64(c.Stream.Rate.BytesPerSecond), Requests: c.Stream.Rate.RequestsPerSecond},
-			Brake:  ferry.Brake{SearchQueue: c.Stream.Brake.SearchQueue, CPU: float64(c.Stream.Brake.CPU)},
+			Memory:        int64(c.Stream.Memory),
+			Rates:         batch.Rates{Docs: c.Stream.Rate.DocsPerSecond, Bytes: int64(c.Stream.Rate.BytesPerSecond), Requests: c.Stream.Rate.RequestsPerSecond},
+			AsyncTranslog: c.Stream.TargetDurability == config.DurabilityAsync,
+			Brake:         ferry.Brake{SearchQueue: c.Stream.Brake.SearchQueue, CPU: float64(c.Stream.Brake.CPU)},
 		},
 		Cutover: ferry.CutoverOptions{
 			Freeze: string(c.Cutover.Freeze), MaxLag: c.Cutover.MaxLag, MaxFreeze: time.Duration(c.Cutover.MaxFreeze),

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strconv"
 
 	"esferry/internal/retry"
@@ -278,24 +279,25 @@ func (c *Cluster) terms(ctx context.Context, index string) ([]int64, error) {
 // Refresh makes every operation at or below a G read before it visible to
 // searches on the primaries (protocol 1.1).
 func (c *Cluster) Refresh(ctx context.Context, index string) error {
-	return c.broadcast(ctx, "refresh", index, "_refresh")
+	return c.broadcast(ctx, "refresh", index, "_refresh", nil)
 }
 
 // Flush commits, so that checkpoints move even where the translog is written
 // asynchronously.
 func (c *Cluster) Flush(ctx context.Context, index string) error {
-	return c.broadcast(ctx, "flush", index, "_flush")
+	// Engines before 7 pass over a shard that is just being flushed.
+	return c.broadcast(ctx, "flush", index, "_flush", params("wait_if_ongoing", "true"))
 }
 
-func (c *Cluster) broadcast(ctx context.Context, op, index, endpoint string) error {
-	return retry.Do(ctx, c.patience, func(ctx context.Context) error { return c.broadcastOnce(ctx, op, index, endpoint) })
+func (c *Cluster) broadcast(ctx context.Context, op, index, endpoint string, p url.Values) error {
+	return retry.Do(ctx, c.patience, func(ctx context.Context) error { return c.broadcastOnce(ctx, op, index, endpoint, p) })
 }
 
-func (c *Cluster) broadcastOnce(ctx context.Context, op, index, endpoint string) error {
+func (c *Cluster) broadcastOnce(ctx context.Context, op, index, endpoint string, p url.Values) error {
 	var answer struct {
 		Shards shardsHeader `json:"_shards"`
 	}
-	if err := c.call(ctx, request{op: op, index: index, method: "POST", path: path(index, endpoint)}, &answer); err != nil {
+	if err := c.call(ctx, request{op: op, index: index, method: "POST", path: path(index, endpoint), params: p}, &answer); err != nil {
 		return err
 	}
 	// Unassigned replicas count in total and never answer: only failures count.

@@ -70,6 +70,9 @@ type StreamOptions struct {
 	// Rates bound what is read from the source, and Brake holds it back further.
 	Rates batch.Rates
 	Brake Brake
+	// AsyncTranslog lets the target write its translog asynchronously while an
+	// index that was made for it is filled.
+	AsyncTranslog bool
 }
 
 // Options of a Ferry.

@@ -51,6 +51,8 @@ type pipe struct {
 	// acknowledged; commit makes the marks durable.
 	landed func(w shard.Window) error
 	commit func(ctx context.Context) error
+	// every is the least time between two commits.
+	every time.Duration
 
 	mu  sync.Mutex
 	sum sink.Result
@@ -177,7 +179,7 @@ func (p *pipe) land(ctx context.Context, acks <-chan shard.Window) error {
 		if err := p.landed(w); err != nil {
 			return fmt.Errorf("acknowledge %s: %w", w, err)
 		}
-		if time.Since(last) < commitEvery {
+		if time.Since(last) < p.every {
 			continue
 		}
 		if err := p.commit(ctx); err != nil {

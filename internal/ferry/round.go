@@ -44,7 +44,13 @@ func (ix *index) round(ctx context.Context) (lag int64, err error) {
 	for range 10 {
 		lag, err = ix.roundOnce(ctx)
 		if broken, ok := errors.AsType[*checkpoint.BindingError](err); ok && !broken.Final {
-			lag, err = ix.rebind(ctx, broken)
+			if err = ix.harden(ctx); err == nil {
+				lag, err = ix.rebind(ctx, broken)
+			}
+		}
+		if err == nil {
+			// The first round is the baseline.
+			err = ix.harden(ctx)
 		}
 		if !errors.Is(err, checkpoint.ErrTermChanged) {
 			return lag, err
@@ -59,6 +65,9 @@ func (ix *index) roundOnce(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	if err := ix.checkTarget(ctx); err != nil {
+		return 0, err
+	}
+	if err := ix.watchTarget(ctx); err != nil {
 		return 0, err
 	}
 	switch ix.snapshotRecord().Delta {
@@ -298,8 +307,12 @@ func (ix *index) checkTarget(ctx context.Context) error {
 
 // pipe gives the pipe of this index.
 func (ix *index) pipe(o stream.Options) *pipe {
-	f, rec := ix.ferry, ix.snapshotRecord()
+	f, rec, every := ix.ferry, ix.snapshotRecord(), commitEvery
+	if relaxed(rec.PutBack) {
+		every = commitRelaxed
+	}
 	return &pipe{
+		every: every,
 		index: rec.Index, readers: f.options.Stream.Readers, writers: f.options.Stream.Writers, observer: f.options.Observer,
 		reader: stream.NewReader(ix.source(), f.budget, ix.paced(o)),
 		writer: ix.writer(),

@@ -196,6 +196,8 @@ type index struct {
 	alias   string
 	// strict: what the translog holds counts only once a commit has it (S2.3.4).
 	strict bool
+	// standing guards what the target may lose; nil where it may not.
+	standing *standing
 	// docs of the index when it was planned, for progress.
 	docs int64
 }
@@ -230,9 +232,12 @@ func (f *Ferry) commit(ctx context.Context, what string, r checkpoint.Record) er
 	return nil
 }
 
-// change applies fn to a copy of the record, makes the copy durable, and only
-// then lets it be seen. An error leaves the record as it was.
+// change applies fn to a copy of the record, makes the copy durable, after what
+// the target has of the index, and only then lets it be seen. An error leaves the record as it was.
 func (ix *index) change(ctx context.Context, fn func(r *IndexRecord)) error {
+	if err := ix.standing.secure(ctx); err != nil {
+		return err
+	}
 	changed := ix.snapshotRecord()
 	fn(&changed)
 	if err := ix.ferry.keep(ctx, "the checkpoint of index "+changed.Index, ix.ferry.indexKey(changed.name()), changed); err != nil {
