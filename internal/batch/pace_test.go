@@ -15,12 +15,12 @@ import (
 
 // read asks for pages of so many documents and bytes, one after another, each
 // taking a while, and tells how long all took.
-func read(t *testing.T, p *batch.Pace, pages, docs int, bytes int64, each time.Duration) time.Duration {
+func read(ctx context.Context, t *testing.T, p *batch.Pace, pages, docs int, bytes int64, each time.Duration) time.Duration {
 	t.Helper()
 	began := time.Now()
 	lane := p.Lane()
 	for range pages {
-		if err := lane.Wait(t.Context()); err != nil {
+		if err := lane.Wait(ctx); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(each)
@@ -42,7 +42,7 @@ func TestPaceBounds(t *testing.T) {
 			p.Brake(share)
 			// Ten pages of 100 documents and 5000 bytes, 100 ms each; the tenth is
 			// owed for at the end.
-			if got := read(t, p, 10, 100, 5000, 100*time.Millisecond); !near(got, want) {
+			if got := read(t.Context(), t, p, 10, 100, 5000, 100*time.Millisecond); !near(got, want) {
 				t.Errorf("%+v at a share of %g: ten pages took %s, want %s", r, share, got, want)
 			}
 			if got := p.State().Requests; got != 10 {
@@ -130,7 +130,7 @@ func TestPauseAndResume(t *testing.T) {
 		}
 		g, _ := group.New(t.Context())
 		var took time.Duration
-		g.Go("reader", func(context.Context) error { took = read(t, p, 1, 1, 1, 0); return nil })
+		g.Go("reader", func(ctx context.Context) error { took = read(ctx, t, p, 1, 1, 1, 0); return nil })
 		time.Sleep(72 * time.Hour)
 		p.Resume()
 		if err := g.Wait(); err != nil || took != 72*time.Hour {
@@ -157,7 +157,7 @@ func TestBoundsChangeWhileWaiting(t *testing.T) {
 			p := batch.NewPace(batch.Rates{Docs: 1})
 			g, _ := group.New(t.Context())
 			var took time.Duration
-			g.Go("reader", func(context.Context) error { took = read(t, p, 2, 1000, 0, 0); return nil })
+			g.Go("reader", func(ctx context.Context) error { took = read(ctx, t, p, 2, 1000, 0, 0); return nil })
 			time.Sleep(100 * time.Second)
 			change(p)
 			if err := g.Wait(); err != nil || !near(took, want) {
@@ -175,12 +175,12 @@ func TestLift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := batch.NewPace(batch.Rates{Docs: 1})
 		p.Brake(1.0 / 32)
-		read(t, p, 1, 1000, 0, time.Second)
+		read(t.Context(), t, p, 1, 1000, 0, time.Second)
 		restore, err := p.Lift(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := read(t, p, 5, 1000, 0, time.Second); got != 5*time.Second {
+		if got := read(t.Context(), t, p, 5, 1000, 0, time.Second); got != 5*time.Second {
 			t.Errorf("lifted: got %s, want the 5 s of the work itself", got)
 		}
 		if err := p.Pause(); !errors.Is(err, batch.ErrUnbounded) {
@@ -230,7 +230,7 @@ func TestPagesFollowTheBounds(t *testing.T) {
 func TestALaneWithoutAPace(t *testing.T) {
 	t.Parallel()
 	var p *batch.Pace
-	if got := read(t, p, 100, 1e6, 1e9, 0); got > time.Second {
+	if got := read(t.Context(), t, p, 100, 1e6, 1e9, 0); got > time.Second {
 		t.Errorf("got %s", got)
 	}
 }

@@ -116,17 +116,17 @@ func routes(h Handler) http.Handler {
 		http.Error(w, fmt.Sprintf("the running esferry does not know %s %s", r.Method, r.URL.Path), http.StatusNotFound)
 	}
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		body, err := told("status", func() (any, error) { return h.Status(r.Context()) })
+		body, err := told(r.Context(), "status", h.Status)
 		answer(w, body, err)
 	})
 	mux.HandleFunc("POST /{command}", func(w http.ResponseWriter, r *http.Request) {
 		command := r.PathValue("command")
-		body, err := told(command, func() (any, error) {
+		body, err := told(r.Context(), command, func(ctx context.Context) (any, error) {
 			arguments, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxArguments))
 			if err != nil {
 				return nil, fmt.Errorf("read what came with %s: %w", command, err)
 			}
-			return h.Do(r.Context(), command, arguments)
+			return h.Do(ctx, command, arguments)
 		})
 		if errors.Is(err, ErrUnknown) {
 			unknown(w, r)
@@ -139,9 +139,9 @@ func routes(h Handler) http.Handler {
 }
 
 // told gives the whole answer, or an error: never the beginning of one.
-func told(what string, ask func() (any, error)) (body []byte, err error) {
+func told(ctx context.Context, what string, ask func(ctx context.Context) (any, error)) (body []byte, err error) {
 	defer group.Recover(what, &err)
-	answer, err := ask()
+	answer, err := ask(ctx)
 	if err != nil {
 		return nil, err
 	}

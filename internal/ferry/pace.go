@@ -82,7 +82,7 @@ func (f *Ferry) Heed(ctx context.Context) error {
 				f.hold(1, "")
 				f.note(report.Event{Kind: report.Noted, Message: "the source's health cannot be heeded, stream.brake does nothing: " + err.Error()})
 			}
-			return nil //nolint:nilerr // a brake that may not look is none, which is said
+			return nil
 		}
 		why := "its nodes do not tell how they are"
 		if err == nil {
