@@ -80,6 +80,8 @@ func (iv *invocation) ctlCommand() *cobra.Command {
 		Long: `ctl speaks to the ferry that runs on this store, from the same machine. What it
 changes holds until that process ends; the configuration is what the next one goes by.`,
 		Example: "  esferry ctl pause -c ferry.yaml\n  esferry ctl rate --docs-per-second 2000 -c ferry.yaml",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		iv.steerCommand("pause", "Read no more documents from the source until resumed", `pause lets what was read be written, and then nothing is read from the source. A
@@ -115,7 +117,6 @@ them. 0 is no bound. They hold over all indices and readers, and not under the f
 			return iv.steer(cmd.Context(), "rate", asked)
 		},
 	}
-	const unchanged = -1
 	flags := cmd.Flags()
 	flags.Int64Var(&docs, "docs-per-second", unchanged, "documents read a second; 0 is no bound")
 	flags.StringVar(&bytes, "bytes-per-second", "", "bytes read a second, such as 10MiB; 0 is no bound")
@@ -123,13 +124,16 @@ them. 0 is no bound. They hold over all indices and readers, and not under the f
 	return cmd
 }
 
-// ratesOf reads the flags: -1 and "" leave a bound as it is.
+// unchanged is the rate that leaves a bound as it is.
+const unchanged = -1
+
+// ratesOf reads the flags; unchanged and "" leave a bound as it is.
 func ratesOf(docs, requests int64, bytes string) (rates, error) {
 	var r rates
-	if docs >= 0 {
+	if docs != unchanged {
 		r.Docs = &docs
 	}
-	if requests >= 0 {
+	if requests != unchanged {
 		r.Requests = &requests
 	}
 	if bytes == "" {

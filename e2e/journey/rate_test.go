@@ -2,6 +2,7 @@ package journey_test
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,9 +38,10 @@ func TestRates(t *testing.T) {
 	p := newPair(t, lab.Spec{Engine: lab.ES717}, lab.Spec{Engine: lab.ES819})
 	p.load(t, logs("bounded", 4000), logs("braked", 4000), logs("streamed-async", 6000))
 	source, _ := p.proxied(t)
-	p.bounded(t, source)
-	p.braked(t, source)
-	p.diesAsync(t)
+	t.Run("bounded", func(t *testing.T) { p.bounded(t, source) })
+	t.Run("braked", func(t *testing.T) { p.braked(t, source) })
+	t.Run("the target dies", p.diesAsync)
+	t.Run("under the freeze", func(t *testing.T) { p.frozenUnpaused(t, source) })
 }
 
 // until waits for a condition of the test.
@@ -163,6 +165,23 @@ func (p *pair) diesAsync(t *testing.T) {
 	}
 	if got := p.durability(t); strings.Contains(got, "async") {
 		t.Errorf("after the baseline: got %s, want the index's own", got)
+	}
+	p.mustBeEqual(t, "streamed-async")
+}
+
+// frozenUnpaused pauses the last lap, which writers wait for: it is refused.
+func (p *pair) frozenUnpaused(t *testing.T, source *faults.Proxy) {
+	t.Helper()
+	yaml := filepath.Join(p.dir, "async.yaml")
+	source.Use(faults.Rule{Kinds: []faults.Kind{faults.Count}, Fault: faults.Delay, For: 3 * time.Second})
+	run := started(t, "run", "--cutover", "--json", "-c", yaml)
+	run.await(t, `"phase_begun"`, `"verify counts"`)
+	if o := esferry(t, "ctl", "pause", "-c", yaml).want(t, 1); !strings.Contains(o.stderr, "under the freeze is not to be slowed") {
+		t.Errorf("got %s, want a refusal", o.stderr)
+	}
+	source.Use()
+	if code := run.ended(t)(); code != 0 {
+		t.Fatalf("got exit code %d: %s", code, tail(run.stderr.String()))
 	}
 	p.mustBeEqual(t, "streamed-async")
 }

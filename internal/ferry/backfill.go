@@ -181,15 +181,18 @@ func (b *backfill) carryAll(ctx context.Context) (err error) {
 	return err
 }
 
-// watchTarget guards the target's index where its durability is relaxed.
-func (b *backfill) watchTarget(ctx context.Context) (*standing, error) {
+// watchTarget guards the target's index where it may lose what it acknowledges.
+func (b *backfill) watchTarget(ctx context.Context, there cluster.Index) (*standing, error) {
 	f := b.ferry
-	if !relaxed(b.rec.PutBack) {
+	if !asynchronous(there) {
 		return nil, nil
 	}
-	s, err := f.stand(ctx, b.rec.Target)
-	if err != nil || s != nil {
-		return s, err
+	positions, err := f.target.Primaries(ctx, b.rec.Target)
+	if err != nil {
+		return nil, err
+	}
+	if s := f.stand(there, positions); s != nil || !relaxed(b.rec.PutBack) {
+		return s, nil
 	}
 	f.noteUnsafe(b.rec.Index)
 	if err := f.putDurability(ctx, b.rec.Target, b.rec.PutBack); err != nil {
@@ -224,11 +227,11 @@ func (b *backfill) carry(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	guard, err := b.watchTarget(ctx)
+	guard, err := b.watchTarget(ctx, there)
 	if err != nil {
 		return err
 	}
-	p, err := b.pipe(ctx)
+	p, err := b.pipe(ctx, guard)
 	if err != nil {
 		return err
 	}
@@ -284,8 +287,9 @@ func (b *backfill) tasks(ctx context.Context, positions []shard.Position) ([]tas
 	return tasks, nil
 }
 
-func (b *backfill) pipe(ctx context.Context) (*pipe, error) {
+func (b *backfill) pipe(ctx context.Context, guard *standing) (*pipe, error) {
 	ix := b.index()
+	ix.standing = guard
 	if err := ix.fence(ctx); err != nil {
 		return nil, err
 	}
@@ -295,7 +299,7 @@ func (b *backfill) pipe(ctx context.Context) (*pipe, error) {
 // index is what of the ferry's work on an index a backfill needs.
 func (b *backfill) index() *index {
 	return &index{ferry: b.ferry, rec: IndexRecord{
-		Index: b.rec.Index, Target: b.rec.Target, Typing: b.rec.Typing, Delta: b.rec.Delta, PutBack: b.rec.PutBack, Binding: Binding{TargetUUID: b.rec.TargetUUID},
+		Index: b.rec.Index, Target: b.rec.Target, Typing: b.rec.Typing, Delta: b.rec.Delta, Binding: Binding{TargetUUID: b.rec.TargetUUID},
 	}}
 }
 

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"esferry/checkpoint"
 	"esferry/internal/cluster"
 	"esferry/internal/metadata"
 	"esferry/internal/report"
+	"esferry/internal/shard"
 )
 
 // durability is the setting that decides when a translog is made durable.
@@ -43,33 +45,37 @@ func (f *Ferry) relax(putBack map[string]any, translated cluster.Definition) err
 	return nil
 }
 
-// standing guards an index of the target that may lose what it acknowledged: it
-// knows the primary terms from before the first write.
+// standing guards an index of the target that may lose what it acknowledged, for
+// its own setting or for ours: it knows the primary terms from before the first
+// write.
 type standing struct {
 	target *cluster.Cluster
 	index  string
 	terms  []int64
 }
 
-// stand reads the terms; nil where the target does not tell them all.
-func (f *Ferry) stand(ctx context.Context, index string) (*standing, error) {
-	s := &standing{target: f.target, index: index}
-	terms, err := s.now(ctx)
-	if err != nil || len(terms) == 0 || slices.Contains(terms, 0) || f.target.TermsHinted() {
-		// A term that is guessed from documents does not tell a restart.
-		return nil, err
-	}
-	s.terms = terms
-	return s, nil
+// asynchronous reports whether an index acknowledges before it is durable.
+func asynchronous(index cluster.Index) bool {
+	return strings.EqualFold(index.Settings[durability], "async")
 }
 
-func (s *standing) now(ctx context.Context) ([]int64, error) {
-	positions, err := s.target.Primaries(ctx, s.index)
+// stand gives the guard of an index whose positions were just read; nil where
+// all is durable at once, and where the target does not tell its terms: one that
+// is guessed from documents does not tell a restart.
+func (f *Ferry) stand(there cluster.Index, positions []shard.Position) *standing {
+	terms := termsOf(positions)
+	if !asynchronous(there) || slices.Contains(terms, 0) || f.target.TermsHinted() {
+		return nil
+	}
+	return &standing{target: f.target, index: there.Name, terms: terms}
+}
+
+func termsOf(positions []shard.Position) []int64 {
 	terms := make([]int64, len(positions))
 	for i, p := range positions {
 		terms[i] = p.Term
 	}
-	return terms, err
+	return terms
 }
 
 // secure makes durable all that the target has acknowledged: marks must not move
@@ -84,27 +90,24 @@ func (s *standing) secure(ctx context.Context) error {
 	if err := s.target.Flush(ctx, s.index); err != nil {
 		return err
 	}
-	now, err := s.now(ctx)
+	now, err := s.target.Primaries(ctx, s.index)
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(now, s.terms) {
+	if !slices.Equal(termsOf(now), s.terms) {
 		return fmt.Errorf("the target's index %s was started anew while its translog was written asynchronously, and may have lost documents: %w", s.index, checkpoint.ErrTermChanged)
 	}
 	return nil
 }
 
-// watchTarget begins to guard an index whose durability is relaxed; where that
-// cannot be done it is relaxed no longer.
-func (ix *index) watchTarget(ctx context.Context) (err error) {
-	rec := ix.snapshotRecord()
-	if !relaxed(rec.PutBack) {
+// watchTarget guards the index of the target from here on; where that cannot be
+// done its durability is relaxed no longer.
+func (ix *index) watchTarget(ctx context.Context, there cluster.Index, positions []shard.Position) error {
+	ix.standing = ix.ferry.stand(there, positions)
+	if ix.standing != nil || !asynchronous(there) || !relaxed(ix.snapshotRecord().PutBack) {
 		return nil
 	}
-	if ix.standing, err = ix.ferry.stand(ctx, rec.Target); err != nil || ix.standing != nil {
-		return err
-	}
-	ix.ferry.noteUnsafe(rec.Index)
+	ix.ferry.noteUnsafe(ix.id())
 	return ix.harden(ctx)
 }
 

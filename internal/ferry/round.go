@@ -44,9 +44,7 @@ func (ix *index) round(ctx context.Context) (lag int64, err error) {
 	for range 10 {
 		lag, err = ix.roundOnce(ctx)
 		if broken, ok := errors.AsType[*checkpoint.BindingError](err); ok && !broken.Final {
-			if err = ix.harden(ctx); err == nil {
-				lag, err = ix.rebind(ctx, broken)
-			}
+			lag, err = ix.rebind(ctx, broken)
 		}
 		if err == nil {
 			// The first round is the baseline.
@@ -65,9 +63,6 @@ func (ix *index) roundOnce(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	if err := ix.checkTarget(ctx); err != nil {
-		return 0, err
-	}
-	if err := ix.watchTarget(ctx); err != nil {
 		return 0, err
 	}
 	switch ix.snapshotRecord().Delta {
@@ -278,7 +273,8 @@ func (ix *index) positionsOnce(ctx context.Context) ([]shard.Position, error) {
 }
 
 // checkTarget refuses to write to an index that is no longer the one that was
-// bound: made anew under its name, or restored over (protocol 1.7).
+// bound: made anew under its name, or restored over (protocol 1.7). One that may
+// lose what it acknowledges is guarded from here on.
 func (ix *index) checkTarget(ctx context.Context) error {
 	rec := ix.snapshotRecord()
 	there, found, err := ix.ferry.target.Index(ctx, rec.Target)
@@ -302,13 +298,13 @@ func (ix *index) checkTarget(ctx context.Context) error {
 	if is := histories(positions); !slices.Equal(is, rec.TargetHistory) {
 		return broken("target index's history", fmt.Sprint(rec.TargetHistory), fmt.Sprint(is), false)
 	}
-	return nil
+	return ix.watchTarget(ctx, there, positions)
 }
 
 // pipe gives the pipe of this index.
 func (ix *index) pipe(o stream.Options) *pipe {
 	f, rec, every := ix.ferry, ix.snapshotRecord(), commitEvery
-	if relaxed(rec.PutBack) {
+	if ix.standing != nil {
 		every = commitRelaxed
 	}
 	return &pipe{
