@@ -67,6 +67,7 @@ func (f *Ferry) Heed(ctx context.Context) error {
 	}
 	var seen int64
 	var before []cluster.Load
+	heard := false
 	for retry.Sleep(ctx, heedEvery) == nil {
 		now := f.pace.State()
 		reading := now.Requests > seen && !now.Lifted
@@ -84,10 +85,14 @@ func (f *Ferry) Heed(ctx context.Context) error {
 			}
 			return nil
 		}
-		why := "its nodes do not tell how they are"
-		if err == nil {
+		var why string
+		switch {
+		case err == nil:
 			why = bounds.over(before, loads)
-			before = loads
+			before, heard = loads, true
+		case heard:
+			// Who told before and no longer does has too much to do.
+			why = "its nodes do not tell how they are any more"
 		}
 		f.hold(shareAfter(now.Share, why != ""), why)
 	}
