@@ -36,7 +36,7 @@ func ctl(t *testing.T, yaml string, args ...string) (p pace) {
 func TestRates(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES717}, lab.Spec{Engine: lab.ES819})
-	p.load(t, logs("bounded", 4000), logs("braked", 4000), logs("streamed-async", 6000))
+	p.load(t, logs("bounded", 8000), logs("braked", 8000), logs("streamed-async", 10000))
 	source, _ := p.proxied(t)
 	t.Run("bounded", func(t *testing.T) { p.bounded(t, source) })
 	t.Run("braked", func(t *testing.T) { p.braked(t, source) })
@@ -70,8 +70,8 @@ func (p *process) ended(t *testing.T) (wait func() int) {
 
 func (p *pair) bounded(t *testing.T, source *faults.Proxy) {
 	t.Helper()
-	const rate = 300
-	yaml := p.config(t, "bounded", "bounded", "stream: {page: {docs: 50}, rate: {docs_per_second: 300}}\n")
+	const rate = 200
+	yaml := p.config(t, "bounded", "bounded", "stream: {page: {docs: 50}, rate: {docs_per_second: 200}}\n")
 	if o := esferry(t, "ctl", "pause", "-c", yaml).want(t, 1); !strings.Contains(o.stderr, "no ferry is running on this store") {
 		t.Errorf("without a ferry: got %s", o.stderr)
 	}
@@ -81,7 +81,7 @@ func (p *pair) bounded(t *testing.T, source *faults.Proxy) {
 	// What the bound lets pass at once: a second's documents, and a page of each reader.
 	const slack = rate + 2*50
 	began, before := time.Now(), source.Counts().Documents
-	until(t, "a quarter of the documents", func() bool { return source.Counts().Documents >= before+1000 })
+	until(t, "some of the documents", func() bool { return source.Counts().Documents >= before+800 })
 	read := float64(source.Counts().Documents - before)
 	if took := time.Since(began); read > rate*took.Seconds()+slack {
 		t.Errorf("%.0f documents were read in %s, at a bound of %d a second", read, took, rate)
@@ -99,7 +99,8 @@ func (p *pair) bounded(t *testing.T, source *faults.Proxy) {
 	if err := retry.Sleep(t.Context(), 2*time.Second); err != nil {
 		t.Fatal(err)
 	}
-	if now := source.Counts().Documents; now != paused || now >= 4000 {
+	// What was asked for before may have arrived since.
+	if now := source.Counts().Documents; now > paused+2*50 || now >= 8000 {
 		t.Errorf("while paused, the documents read went from %d to %d", paused, now)
 	}
 	var status struct{ Pace pace }
@@ -118,7 +119,7 @@ func (p *pair) bounded(t *testing.T, source *faults.Proxy) {
 
 func (p *pair) braked(t *testing.T, source *faults.Proxy) {
 	t.Helper()
-	yaml := p.config(t, "braked", "braked", "stream: {page: {docs: 50}, rate: {docs_per_second: 300}}\n")
+	yaml := p.config(t, "braked", "braked", "stream: {page: {docs: 50}, rate: {docs_per_second: 200}}\n")
 	source.Use(faults.Rule{Fault: faults.FullQueue, Times: 1})
 	run := started(t, "backfill", "braked", "--json", "-c", yaml)
 	run.await(t, "reading yields", "1000 searches waiting")
@@ -141,14 +142,16 @@ func (p *pair) braked(t *testing.T, source *faults.Proxy) {
 // and not made durable, and starts it again: none may be missing.
 func (p *pair) diesAsync(t *testing.T) {
 	t.Helper()
-	yaml := p.config(t, "async", "streamed-async", "stream: {page: {docs: 50}, rate: {docs_per_second: 500}, target_durability: async}\n")
+	yaml := p.config(t, "async", "streamed-async", "stream: {page: {docs: 50}, rate: {docs_per_second: 400}, target_durability: async}\n")
 	run := started(t, "run", "--json", "-c", yaml)
 	run.await(t, `"progress"`, `"streamed-async"`)
 	if got := p.durability(t); !strings.Contains(got, `"async"`) {
 		t.Errorf("while it is filled: got %s, want async", got)
 	}
+	// Or the engine itself might just have written it.
+	call(t, "PUT", p.target.URL()+"/streamed-async/_settings", `{"index.translog.sync_interval":"60s"}`)
 	before := p.written(t)
-	until(t, "documents on the target", func() bool { return p.written(t) >= before+1000 })
+	until(t, "documents on the target", func() bool { return p.written(t) >= before+800 })
 	acknowledged := p.written(t)
 	p.target.Kill()
 	wait := run.ended(t)
@@ -160,6 +163,7 @@ func (p *pair) diesAsync(t *testing.T) {
 	if left >= acknowledged {
 		t.Error("the target lost nothing, so that the test shows nothing")
 	}
+	ctl(t, yaml, "rate", "--docs-per-second", "0")
 	if code := wait(); code != 0 {
 		t.Fatalf("got exit code %d: %s", code, tail(run.stderr.String()))
 	}
@@ -169,12 +173,17 @@ func (p *pair) diesAsync(t *testing.T) {
 	p.mustBeEqual(t, "streamed-async")
 }
 
-// frozenUnpaused pauses the last lap, which writers wait for: it is refused.
+// frozenUnpaused pauses a ferry before the freeze, which then waits for resume,
+// and in the last lap, which writers wait for: there it is refused.
 func (p *pair) frozenUnpaused(t *testing.T, source *faults.Proxy) {
 	t.Helper()
 	yaml := filepath.Join(p.dir, "async.yaml")
 	source.Use(faults.Rule{Kinds: []faults.Kind{faults.Count}, Fault: faults.Delay, For: 3 * time.Second})
 	run := started(t, "run", "--cutover", "--json", "-c", yaml)
+	run.await(t, `"phase_begun"`, `"prepare cutover"`)
+	ctl(t, yaml, "pause")
+	run.await(t, "the freeze begins after esferry ctl resume")
+	ctl(t, yaml, "resume")
 	run.await(t, `"phase_begun"`, `"verify counts"`)
 	if o := esferry(t, "ctl", "pause", "-c", yaml).want(t, 1); !strings.Contains(o.stderr, "under the freeze is not to be slowed") {
 		t.Errorf("got %s, want a refusal", o.stderr)

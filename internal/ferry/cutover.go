@@ -69,7 +69,7 @@ func (f *Ferry) Cutover(ctx context.Context) (Freeze, error) {
 	if err := c.prepare(ctx); err != nil {
 		return Freeze{}, err
 	}
-	restore, err := f.pace.Lift(ctx)
+	restore, err := f.unbound(ctx)
 	if err != nil {
 		return Freeze{}, err
 	}

@@ -58,6 +58,15 @@ func (f *Ferry) Resume() { f.pace.Resume() }
 // use.
 func (f *Ferry) SetRates(r batch.Rates) { f.pace.Set(r) }
 
+// unbound lifts the bounds for the freeze, which begins when a paused ferry is
+// resumed.
+func (f *Ferry) unbound(ctx context.Context) (restore func(), err error) {
+	if f.pace.State().Paused {
+		f.note(report.Event{Kind: report.Noted, Message: "the ferry is paused: the freeze begins after esferry ctl resume"})
+	}
+	return f.pace.Lift(ctx)
+}
+
 // Heed holds readers back while the source has enough to do, until ctx ends,
 // and then returns nil. It looks only while the source is being read.
 func (f *Ferry) Heed(ctx context.Context) error {
