@@ -77,6 +77,7 @@ func (p *pair) bounded(t *testing.T, source *faults.Proxy) {
 	}
 	source.Use(faults.Rule{Kinds: []faults.Kind{faults.NodeStats}, Fault: faults.Forbidden})
 	run := started(t, "backfill", "bounded", "--json", "-c", yaml)
+	run.await(t, "stream.brake does nothing")
 	run.await(t, `"progress"`)
 	// What the bound lets pass at once: a second's documents, and a page of each reader.
 	const slack = rate + 2*50
@@ -86,7 +87,6 @@ func (p *pair) bounded(t *testing.T, source *faults.Proxy) {
 	if took := time.Since(began); read > rate*took.Seconds()+slack {
 		t.Errorf("%.0f documents were read in %s, at a bound of %d a second", read, took, rate)
 	}
-	run.await(t, "stream.brake does nothing")
 	wait := run.ended(t)
 	if now := ctl(t, yaml, "pause"); !now.Paused || now.Rate.Docs != rate || now.Type != "pace" {
 		t.Errorf("after the pause: got %+v", now)
