@@ -27,7 +27,7 @@ type Fetcher struct {
 }
 
 // NewFetcher gives a fetcher of an index's documents whose pages share the
-// budget with every reader's. Of the options it needs the sizes and Types.
+// budget with every reader's. Of the options it needs the sizes, Types and Pace.
 func NewFetcher(source Lookup, index string, budget *batch.Budget, o Options) *Fetcher {
 	return &Fetcher{source: source, index: index, pages: newPager(budget, o)}
 }
@@ -38,13 +38,14 @@ func NewFetcher(source Lookup, index string, budget *batch.Budget, o Options) *F
 // the sequence ends after the first one.
 func (f *Fetcher) Fetch(ctx context.Context, keys []cluster.Key) iter.Seq2[*batch.Batch, error] {
 	return func(yield func(*batch.Batch, error) bool) {
+		lane := f.pages.options.Pace.Lane()
 		for len(keys) > 0 {
 			var (
 				b    *batch.Batch
 				done int
 			)
 			err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) (err error) {
-				b, done, err = f.page(ctx, keys)
+				b, done, err = f.page(ctx, lane, keys)
 				return err
 			})
 			if err != nil {
@@ -64,10 +65,14 @@ func (f *Fetcher) Fetch(ctx context.Context, keys []cluster.Key) iter.Seq2[*batc
 }
 
 // page fetches the first keys, as many as a page should have.
-func (f *Fetcher) page(ctx context.Context, keys []cluster.Key) (*batch.Batch, int, error) {
+func (f *Fetcher) page(ctx context.Context, lane *batch.Lane, keys []cluster.Key) (*batch.Batch, int, error) {
 	for {
 		n := min(f.pages.docs(), len(keys))
+		if err := lane.Wait(ctx); err != nil {
+			return nil, 0, err
+		}
 		wire, err := f.source.Documents(ctx, f.index, keys[:n])
+		lane.Answered()
 		if err != nil {
 			return nil, 0, err
 		}
@@ -87,6 +92,7 @@ func (f *Fetcher) page(ctx context.Context, keys []cluster.Key) (*batch.Batch, i
 		}
 		f.pages.weigh(int64(len(room.Buf)), n)
 		f.pages.untype(docs)
+		lane.Spent(n, int64(len(room.Buf)))
 		return batch.New(shard.All(shard.ID{Index: f.index}), docs, room.Release), n, nil
 	}
 }

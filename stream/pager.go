@@ -44,6 +44,8 @@ type Options struct {
 	// Types keeps each document's type and parent, for indices of several types;
 	// otherwise they are not told.
 	Types bool
+	// Pace bounds how fast the engine is asked; nil does not.
+	Pace *batch.Pace
 }
 
 // pager sizes pages and takes them off the wire. Safe for concurrent use.
@@ -71,10 +73,14 @@ func newPager(budget *batch.Budget, o Options) *pager {
 
 // docs is how many documents the next page should have.
 func (p *pager) docs() int {
+	docs, bytes := p.options.Pace.Page(maxPageDocs, p.options.PageBytes)
 	if p.options.PageDocs > 0 {
-		return min(p.options.PageDocs, maxPageDocs)
+		docs = min(docs, p.options.PageDocs)
+		if bytes == p.options.PageBytes {
+			return docs
+		}
 	}
-	return int(min(max(1, p.options.PageBytes/max(1, p.docBytes.Load())), maxPageDocs))
+	return min(docs, int(max(1, bytes/max(1, p.docBytes.Load()))))
 }
 
 // most is how large a page of so many documents may become. One that cannot be

@@ -62,7 +62,7 @@ func (e *InterruptedError) Temporary() bool { return e.again }
 // error, an *InterruptedError unless ctx ended.
 func (r *Reader) Read(ctx context.Context, p shard.Position, w shard.Window) iter.Seq2[*batch.Batch, error] {
 	return func(yield func(*batch.Batch, error) bool) {
-		s := &scroll{reader: r, position: p, window: w, size: r.pages.docs(), total: -1}
+		s := &scroll{reader: r, lane: r.pages.options.Pace.Lane(), position: p, window: w, size: r.pages.docs(), total: -1}
 		defer s.close(ctx)
 		for {
 			b, err := s.next(ctx)
@@ -80,6 +80,7 @@ func (r *Reader) Read(ctx context.Context, p shard.Position, w shard.Window) ite
 // scroll is one window being read, by one goroutine.
 type scroll struct {
 	reader   *Reader
+	lane     *batch.Lane
 	position shard.Position
 	window   shard.Window
 	size     int
@@ -126,6 +127,10 @@ func (s *scroll) next(ctx context.Context) (*batch.Batch, error) {
 // fetch asks for a page. A first page far over its bytes is given up unread,
 // and the window opened again with smaller pages.
 func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
+	if err := s.lane.Wait(ctx); err != nil {
+		return cluster.Page{}, err
+	}
+	defer s.lane.Answered()
 	o := s.reader.pages.options
 	if s.id != "" {
 		return s.reader.source.NextPage(ctx, s.window, s.id, o.KeepAlive)
@@ -175,6 +180,7 @@ func (s *scroll) receive(ctx context.Context, wire cluster.Page) (*Page, *batch.
 	room.Docs = page.Docs
 	pages.weigh(int64(len(room.Buf)), len(page.Docs))
 	pages.untype(page.Docs)
+	s.lane.Spent(len(page.Docs), int64(len(room.Buf)))
 	return page, room, nil
 }
 

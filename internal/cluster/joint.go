@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/url"
 	"strings"
 
 	"esferry/internal/joint"
@@ -20,14 +21,14 @@ type joined struct {
 }
 
 func join(c *Cluster) *joined {
-	broadcast := func(op, endpoint string) *joint.Calls[string, struct{}] {
+	broadcast := func(op, endpoint string, p url.Values) *joint.Calls[string, struct{}] {
 		return joint.New(
 			func(ctx context.Context, names []string) ([]struct{}, error) {
-				return make([]struct{}, len(names)), c.broadcast(ctx, op, names, endpoint)
+				return make([]struct{}, len(names)), c.broadcast(ctx, op, names, endpoint, p)
 			},
 			func(ctx context.Context, name string) (struct{}, error) {
 				return persist(ctx, c, func(ctx context.Context) (struct{}, error) {
-					return struct{}{}, c.broadcast(ctx, op, []string{name}, endpoint)
+					return struct{}{}, c.broadcast(ctx, op, []string{name}, endpoint, p)
 				})
 			})
 	}
@@ -37,8 +38,9 @@ func join(c *Cluster) *joined {
 		counts: joint.New(c.countSeveral, func(ctx context.Context, index string) (int64, error) {
 			return c.count(ctx, index, "", 0, nil)
 		}),
-		refreshes: broadcast("refresh", "_refresh"),
-		flushes:   broadcast("flush", "_flush"),
+		refreshes: broadcast("refresh", "_refresh", nil),
+		// Engines before 7 pass over a shard that is just being flushed.
+		flushes: broadcast("flush", "_flush", params("wait_if_ongoing", "true")),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 
@@ -309,12 +310,12 @@ func (c *Cluster) Flush(ctx context.Context, index string) error {
 	return err
 }
 
-func (c *Cluster) broadcast(ctx context.Context, op string, indices []string, endpoint string) error {
+func (c *Cluster) broadcast(ctx context.Context, op string, indices []string, endpoint string, p url.Values) error {
 	for names := range several(indices) {
 		var answer struct {
 			Shards shardsHeader `json:"_shards"`
 		}
-		r := request{op: op, index: label(names), method: "POST", path: path(list(names), endpoint)}
+		r := request{op: op, index: label(names), method: "POST", path: path(list(names), endpoint), params: p}
 		if err := c.call(ctx, r, &answer); err != nil {
 			return err
 		}

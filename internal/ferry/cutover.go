@@ -69,6 +69,11 @@ func (f *Ferry) Cutover(ctx context.Context) (Freeze, error) {
 	if err := c.prepare(ctx); err != nil {
 		return Freeze{}, err
 	}
+	restore, err := f.unbound(ctx)
+	if err != nil {
+		return Freeze{}, err
+	}
+	defer restore()
 	if err := c.frozen(ctx); err != nil {
 		return Freeze{}, c.abort(ctx, err)
 	}

@@ -173,7 +173,7 @@ func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}
 	var known map[cluster.Key]struct{}
 	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
 		known = map[cluster.Key]struct{}{}
-		reader := stream.NewReader(s.index.ferry.source, s.index.ferry.budget, stream.Options{IDsOnly: true})
+		reader := stream.NewReader(s.index.ferry.source, s.index.ferry.budget, stream.Options{IDsOnly: true, Pace: s.index.ferry.pace})
 		for b, err := range reader.Read(ctx, p, w) {
 			if err != nil {
 				return err

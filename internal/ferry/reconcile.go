@@ -111,8 +111,9 @@ func (r *reconciliation) tell(ctx context.Context) error {
 	}
 	busy := semaphore.NewWeighted(int64(readers))
 	g, _ := group.New(ctx)
-	read := func(side reconcile.Side, on *cluster.Cluster, positions []shard.Position) { //nolint:contextcheck // the group hands the context on
-		reader := stream.NewReader(on, f.budget, r.sides.index.pages(stream.Options{IDsOnly: !r.content}))
+	o := stream.Options{IDsOnly: !r.content}
+	read := func(side reconcile.Side, on *cluster.Cluster, o stream.Options, positions []shard.Position) { //nolint:contextcheck // the group hands the context on
+		reader := stream.NewReader(on, f.budget, o)
 		for _, p := range positions {
 			g.Go("ids of "+p.Shard.String(), func(ctx context.Context) error {
 				if err := busy.Acquire(ctx, 1); err != nil {
@@ -123,8 +124,8 @@ func (r *reconciliation) tell(ctx context.Context) error {
 			})
 		}
 	}
-	read(reconcile.Source, r.sides.index.source(), r.sides.source)
-	read(reconcile.Target, f.target, r.sides.target)
+	read(reconcile.Source, r.sides.index.source(), r.sides.index.paced(o), r.sides.source)
+	read(reconcile.Target, f.target, r.sides.index.pages(o), r.sides.target)
 	return g.Wait()
 }
 
@@ -196,7 +197,7 @@ func (r *reconciliation) act(ctx context.Context) error {
 		return r.sort(ctx, work)
 	})
 	rec := r.sides.rec
-	fetcher := stream.NewFetcher(r.sides.index.source(), rec.Index, f.budget, r.sides.index.pages(stream.Options{}))
+	fetcher := stream.NewFetcher(r.sides.index.source(), rec.Index, f.budget, r.sides.index.paced(stream.Options{}))
 	writer := r.sides.index.writer()
 	for range f.controller.Pace().Writers + 1 {
 		g.Go("writer of "+rec.Index, func(ctx context.Context) error {

@@ -46,6 +46,10 @@ func (ix *index) round(ctx context.Context) (lag int64, err error) {
 		if broken, ok := errors.AsType[*checkpoint.BindingError](err); ok && !broken.Final {
 			lag, err = ix.rebind(ctx, broken)
 		}
+		if err == nil {
+			// The first round is the baseline.
+			err = ix.harden(ctx)
+		}
 		if !errors.Is(err, checkpoint.ErrTermChanged) {
 			return lag, err
 		}
@@ -274,34 +278,43 @@ func (ix *index) positionsOnce(ctx context.Context) ([]shard.Position, error) {
 }
 
 // checkTarget refuses to write to an index that is no longer the one that was
-// bound: made anew under its name, or restored over (protocol 1.7).
+// bound: made anew under its name, or restored over (protocol 1.7). One that may
+// lose what it acknowledges is guarded from here on.
 func (ix *index) checkTarget(ctx context.Context) error {
 	rec := ix.snapshotRecord()
-	if err := ix.checkTargetUUID(ctx); err != nil {
+	there, err := ix.boundTarget(ctx)
+	if err != nil {
 		return err
 	}
 	positions, err := ix.ferry.target.Primaries(ctx, rec.Target)
 	if err != nil {
 		return err
 	}
-	return rec.boundTo(positions)
-}
-
-// checkTargetUUID refuses another index under the target's name, and none.
-func (ix *index) checkTargetUUID(ctx context.Context) error {
-	rec := ix.snapshotRecord()
-	there, found, err := ix.ferry.target.Index(ctx, rec.Target)
-	if err != nil {
+	if err := rec.boundTo(positions); err != nil {
 		return err
 	}
-	if found && there.UUID == rec.TargetUUID {
-		return nil
+	return ix.watchTarget(ctx, there, positions)
+}
+
+// boundTarget gives the target's index, and refuses another one under its name,
+// and none.
+func (ix *index) boundTarget(ctx context.Context) (cluster.Index, error) {
+	rec := ix.snapshotRecord()
+	there, found, err := ix.ferry.target.Index(ctx, rec.Target)
+	if err != nil || found && there.UUID == rec.TargetUUID {
+		return there, err
 	}
 	is := there.UUID
 	if !found {
 		is = "gone"
 	}
-	return &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: "target index's uuid", Was: rec.TargetUUID, Is: is, Final: true}
+	return there, &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: "target index's uuid", Was: rec.TargetUUID, Is: is, Final: true}
+}
+
+// checkTargetUUID is boundTarget for those who need nothing of the index.
+func (ix *index) checkTargetUUID(ctx context.Context) error {
+	_, err := ix.boundTarget(ctx)
+	return err
 }
 
 // boundTo refuses shards of the target that were restored over.
@@ -314,10 +327,13 @@ func (r IndexRecord) boundTo(positions []shard.Position) error {
 
 // pipe gives the pipe of this index.
 func (ix *index) pipe(o stream.Options) *pipe {
-	f, rec := ix.ferry, ix.snapshotRecord()
+	f, rec, every := ix.ferry, ix.snapshotRecord(), commitEvery
+	if ix.standing != nil {
+		every = commitRelaxed
+	}
 	p := &pipe{
-		index: rec.Index, readers: f.options.Stream.Readers, docs: ix.docs, observer: f.options.Observer,
-		reader: stream.NewReader(ix.source(), f.budget, ix.pages(o)), controller: f.controller,
+		index: rec.Index, readers: f.options.Stream.Readers, docs: ix.docs, observer: f.options.Observer, every: every,
+		reader: stream.NewReader(ix.source(), f.budget, ix.paced(o)), controller: f.controller,
 	}
 	writing := ix.writing()
 	writing.Urgency = p.outstanding.Load
@@ -330,6 +346,12 @@ func (ix *index) pages(o stream.Options) stream.Options {
 	set := ix.ferry.options.Stream
 	o.PageBytes, o.PageDocs, o.Types = set.PageBytes, set.PageDocs, ix.snapshotRecord().Types
 	return o
+}
+
+// paced is pages for what is read from the source.
+func (ix *index) paced(o stream.Options) stream.Options {
+	o.Pace = ix.ferry.pace
+	return ix.pages(o)
 }
 
 func (ix *index) writer() *sink.Writer {

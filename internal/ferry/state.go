@@ -199,6 +199,8 @@ type index struct {
 	// counted are both sides where the look for deletes found as many documents
 	// on either; nil where something was done since.
 	counted *sides
+	// standing guards what the target may lose; nil where it may not.
+	standing *standing
 	// docs of the index when it was planned, for progress.
 	docs int64
 	// verified is what this process found when it compared all documents.
@@ -243,9 +245,13 @@ func (f *Ferry) commitOne(ctx context.Context, r checkpoint.Record) (struct{}, e
 	return struct{}{}, f.store.Commit(ctx, f.lease, r)
 }
 
-// change applies fn to a copy of the record, makes the copy durable, and only
-// then lets it be seen. An error leaves the record as it was.
+// change applies fn to a copy of the record, makes the copy durable, after what
+// the target has of the index, and only then lets it be seen. An error leaves the
+// record as it was.
 func (ix *index) change(ctx context.Context, fn func(r *IndexRecord)) error {
+	if err := ix.standing.secure(ctx); err != nil {
+		return err
+	}
 	changed := ix.snapshotRecord()
 	fn(&changed)
 	if err := ix.ferry.keep(ctx, "the checkpoint of index "+changed.Index, ix.ferry.indexKey(changed.name()), changed); err != nil {

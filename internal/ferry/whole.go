@@ -98,6 +98,9 @@ func (ix *index) rebind(ctx context.Context, broken *checkpoint.BindingError) (i
 	if err != nil || !found {
 		return 0, errors.Join(err, broken)
 	}
+	if err := ix.guardAnew(ctx); err != nil {
+		return 0, err
+	}
 	if !rec.numbered() {
 		return ix.rebindWhole(ctx, here)
 	}
@@ -128,6 +131,20 @@ func (ix *index) rebind(ctx context.Context, broken *checkpoint.BindingError) (i
 	return differed, ix.change(ctx, func(r *IndexRecord) {
 		r.SourceUUID, r.TargetHistory, r.Marks, r.Reconciled = here.UUID, histories(there), marks, true
 	})
+}
+
+// guardAnew guards the target before a comparison writes to it.
+func (ix *index) guardAnew(ctx context.Context) error {
+	name := ix.snapshotRecord().Target
+	there, found, err := ix.ferry.target.Index(ctx, name)
+	if err != nil || !found {
+		return err
+	}
+	positions, err := ix.ferry.target.Primaries(ctx, name)
+	if err != nil {
+		return err
+	}
+	return ix.watchTarget(ctx, there, positions)
 }
 
 // rebindWhole binds an index without watermarks to what is there now; its next
