@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -102,7 +103,7 @@ func (p *pageHead) last() bool { return p.size < emptyPage }
 func (p *pageHead) read(r io.Reader) error {
 	var head [emptyPage]byte
 	n, err := io.ReadFull(r, head[:])
-	if err != nil && err != io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
 	before, after, ok := bytes.Cut(head[:n], []byte(`"_scroll_id":"`))

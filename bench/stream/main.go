@@ -21,7 +21,7 @@ type choice struct {
 	rounds      int
 	bulk        int
 	ferries     []string
-	lines       string
+	esm, lines  string
 }
 
 func main() {
@@ -29,6 +29,7 @@ func main() {
 	parts := flag.String("part", "logs,large,growth", "what to measure, in this order")
 	only := flag.String("only", "", "tools to measure, such as esferry,limit,scroll; all when empty")
 	ferries := flag.String("esferry", "", "builds of esferry to measure, such as old=PATH,new=PATH; this tree's when empty")
+	flag.StringVar(&c.esm, "esm", "", "the esm to measure; built from the Go module proxy when empty")
 	flag.IntVar(&c.docs, "docs", 0, "documents of each part instead of its own number")
 	flag.IntVar(&c.rounds, "rounds", 3, "how often each tool moves the index")
 	flag.IntVar(&c.bulk, "bulk", 0, "MiB of the limit's bodies; the best of several sizes when 0")
@@ -104,11 +105,11 @@ func compare(ctx context.Context, c choice) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	s := &stage{lab: l, client: client()}
+	s := &stage{lab: l, client: client(), bulks: map[string]int{}}
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	tools, missing, err := s.tools(ctx, c.ferries, wanted(parts))
+	tools, missing, err := s.tools(ctx, c, wanted(parts))
 	if err != nil {
 		return err
 	}

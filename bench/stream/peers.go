@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"esferry/bench/measure"
 	"esferry/internal/lab"
@@ -18,6 +18,7 @@ const (
 	// The last of elasticsearch-py that speaks to both sides without a word
 	// about who made them.
 	pythonVersion = "7.13.4"
+	esmVersion    = "v0.7.0"
 )
 
 //go:embed peers/helpers.py
@@ -31,10 +32,12 @@ type peer struct {
 	arguments func(source, target string, page int) []string
 }
 
-func peers() []peer {
+// peers gives all of them; esm is the path of one that was built already, or
+// empty.
+func peers(esm string) []peer {
 	helpers := func(by string) func(source, target string, page int) []string {
 		return func(source, target string, page int) []string {
-			return []string{by, source, target, index, fmt.Sprint(page)}
+			return []string{by, source, target, index, strconv.Itoa(page)}
 		}
 	}
 	return []peer{
@@ -49,9 +52,15 @@ func peers() []peer {
 		},
 		{"py-parallel_bulk", "elasticsearch-py " + pythonVersion + ", `helpers.scan` of the same pages into `helpers.parallel_bulk` of four threads", installPython, helpers("parallel_bulk")},
 		{"py-reindex", "elasticsearch-py " + pythonVersion + ", `helpers.reindex` with chunks of the same pages", installPython, helpers("reindex")},
-		{"esm", "", func(context.Context, *lab.Lab) ([]string, error) {
-			return nil, errors.New("its source is no module that the Go module proxy serves, and it has no other package")
-		}, nil},
+		{
+			"esm", "esm " + esmVersion + ", four workers, bulks of 5 MB, one slice for each shard, `-c` of the same pages, `--sort=_doc`",
+			installESM(esm), func(source, target string, page int) []string {
+				return []string{
+					"-s", source, "-d", target, "-x", index, "-y", index, "-w", strconv.Itoa(connections), "-b", "5",
+					"-c", strconv.Itoa(page), "--sliced_scroll_size", strconv.Itoa(shards), "--sort", "_doc",
+				}
+			},
+		},
 	}
 }
 
@@ -82,4 +91,21 @@ func installPython(ctx context.Context, l *lab.Lab) ([]string, error) {
 	}
 	script := filepath.Join(folder, "helpers.py")
 	return []string{filepath.Join(dir, "bin", "python3"), script}, os.WriteFile(script, []byte(helpersScript), 0o600)
+}
+
+// installESM takes what is given, or builds it, which needs a module proxy that
+// serves it.
+func installESM(path string) func(ctx context.Context, l *lab.Lab) ([]string, error) {
+	return func(ctx context.Context, l *lab.Lab) ([]string, error) {
+		if path != "" {
+			return []string{path}, nil
+		}
+		dir, err := l.Cached(ctx, "esm-"+esmVersion, func(ctx context.Context, dir string) error {
+			_, _, err := measure.Run(ctx, measure.Program{
+				Argv: []string{"go", "install", "github.com/medcl/esm@" + esmVersion}, Env: []string{"GOBIN=" + dir, "GOFLAGS="}, Dir: dir,
+			})
+			return err
+		})
+		return []string{filepath.Join(dir, "esm")}, err
+	}
 }

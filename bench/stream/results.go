@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 
 	"esferry/bench/measure"
 )
@@ -48,13 +49,16 @@ func (s series) median(of func(r result) float64) float64 {
 	return measure.Median(values)
 }
 
-func seconds(r result) float64 { return r.Seconds }
+func seconds(r result) float64   { return r.Seconds }
+func sourceCPU(r result) float64 { return r.SourceCPU }
+func targetCPU(r result) float64 { return r.TargetCPU }
 
 // results are all runs, in order.
 type results struct {
-	runs    []result
-	tools   []tool
-	missing []missing
+	runs  []result
+	tools []tool
+	// missing could not be had on this machine.
+	missing []peer
 }
 
 func (r *results) add(t tool, one result) {
@@ -82,7 +86,7 @@ func (r *results) write(w io.Writer) {
 		rows = append(rows, []string{t.name, t.how})
 	}
 	for _, m := range r.missing {
-		rows = append(rows, []string{m.tool, "not measured: " + oneLine(m.why)})
+		rows = append(rows, []string{m.name, "not measured, since it could not be built or fetched on this machine: " + m.how})
 	}
 	measure.Table(w, []string{"tool", "how"}, rows)
 }
@@ -92,10 +96,10 @@ func each(w io.Writer, runs []result) {
 	var rows [][]string
 	for _, r := range runs {
 		if r.Failed != "" {
-			rows = append(rows, []string{fmt.Sprint(r.Round), r.Tool, "failed: " + oneLine(r.Failed), "", "", "", "", "", ""})
+			rows = append(rows, []string{strconv.Itoa(r.Round), r.Tool, "failed: " + oneLine(r.Failed), "", "", "", "", "", ""})
 			continue
 		}
-		rows = append(rows, append([]string{fmt.Sprint(r.Round), r.Tool}, figures(series{r.Tool, []result{r}})...))
+		rows = append(rows, append([]string{strconv.Itoa(r.Round), r.Tool}, figures(series{r.Tool, []result{r}})...))
 	}
 	measure.Table(w, append([]string{"round", "tool"}, columns()...), rows)
 }
@@ -110,19 +114,20 @@ func (r *results) medians(w io.Writer, runs []result) {
 		}
 		all[i].runs = append(all[i].runs, one)
 	}
-	find := func(name string) float64 {
+	find := func(name string) series {
 		i := slices.IndexFunc(all, func(s series) bool { return tool{name: s.tool}.is(name) })
 		if i < 0 {
-			return 0
+			return series{}
 		}
-		return all[i].median(seconds)
+		return all[i]
 	}
-	limit, scroll, ours := find("limit"), find("scroll"), find("esferry")
+	limit, scroll, ours := find("limit"), find("scroll"), find("esferry").median(seconds)
 	var rows [][]string
 	floor := 0.0
-	if limit > 0 && scroll > 0 {
-		floor = limit + scroll
-		rows = append(rows, []string{"floor: limit + scroll", fmt.Sprintf("%.2f", floor), "", "", "", "", "", "", "1.00", ratio(floor, ours)})
+	if limit.median(seconds) > 0 && scroll.median(seconds) > 0 {
+		floor = limit.median(seconds) + scroll.median(seconds)
+		engines := fmt.Sprintf("%.1f + %.1f", scroll.median(sourceCPU), limit.median(targetCPU))
+		rows = append(rows, []string{"floor: limit + scroll", fmt.Sprintf("%.2f", floor), "", "", "", "", "", engines, "1.00", ratio(floor, ours)})
 	}
 	slices.SortStableFunc(all, func(a, b series) int { return cmp.Compare(a.median(seconds), b.median(seconds)) })
 	for _, s := range all {
@@ -150,7 +155,7 @@ func figures(s series) []string {
 	return []string{
 		fmt.Sprintf("%.2f", took), fmt.Sprintf("%.0f", float64(first.Docs)/took), fmt.Sprintf("%.1f", first.megabytes()/took),
 		fmt.Sprintf("%.2f", cpu), fmt.Sprintf("%.1f", cpu/first.megabytes()*1000), peak,
-		fmt.Sprintf("%.1f + %.1f", s.median(func(r result) float64 { return r.SourceCPU }), s.median(func(r result) float64 { return r.TargetCPU })),
+		fmt.Sprintf("%.1f + %.1f", s.median(sourceCPU), s.median(targetCPU)),
 	}
 }
 

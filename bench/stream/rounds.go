@@ -7,8 +7,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"esferry/bench/measure"
 )
 
 // measure makes a part's documents and runs its tools in turns.
@@ -22,9 +20,12 @@ func (s *stage) measure(ctx context.Context, p part, tools []tool, c choice, int
 		return fmt.Errorf("load the source: %w", err)
 	}
 	say("%d %s, %.0f MB, loaded in %.1f s", d.count(), p.shape.name, float64(d.bytes)/1e6, time.Since(began).Seconds())
-	bulk, err := s.warm(ctx, d, c.bulk, tools)
-	if err != nil {
-		return fmt.Errorf("warm the engines: %w", err)
+	bulk, warmed := s.bulks[p.shape.name]
+	if !warmed {
+		if bulk, err = s.warm(ctx, d, c.bulk, tools); err != nil {
+			return fmt.Errorf("warm the engines: %w", err)
+		}
+		s.bulks[p.shape.name] = bulk
 	}
 	for round := range c.rounds {
 		for _, t := range tools {
@@ -98,19 +99,16 @@ func (s *stage) once(ctx context.Context, t tool, d *documents, bulk int) (r res
 	if ctx.Err() != nil {
 		return r, ctx.Err()
 	}
-	r.fill(u, time.Since(refreshing))
+	// A tool's time is over when what it wrote can be found.
+	refresh := time.Since(refreshing)
+	r.Seconds, r.Refresh = (u.Wall + refresh).Seconds(), refresh.Seconds()
+	r.ClientCPU, r.Peak = u.CPU.Seconds(), float64(u.Peak)/1e6
 	if failed != nil {
 		r.Failed = failed.Error()
 	}
 	source, target, err := s.busy()
 	r.SourceCPU, r.TargetCPU = (source - sourceBefore).Seconds(), (target - targetBefore).Seconds()
 	return r, err
-}
-
-// fill notes what a tool took. Its time is over when what it wrote can be found.
-func (r *result) fill(u measure.Usage, refresh time.Duration) {
-	r.Seconds, r.Refresh = (u.Wall + refresh).Seconds(), refresh.Seconds()
-	r.ClientCPU, r.Peak = u.CPU.Seconds(), float64(u.Peak)/1e6
 }
 
 // say tells what is going on, beside the report.

@@ -27,6 +27,9 @@ type stage struct {
 	source, target *lab.Cluster
 	client         *http.Client
 	dir            string
+	// bulks are the bytes that the target takes best, of each shape that the
+	// engines are warmed for.
+	bulks map[string]int
 }
 
 // client keeps connections, and asks for nothing to be compressed: both ends

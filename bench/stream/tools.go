@@ -33,16 +33,13 @@ type trial struct {
 	dir string
 }
 
-// missing is a tool that could not be had, and why.
-type missing struct{ tool, why string }
-
 // tools gives all that are wanted, ours first, and those that could not be had.
-func (s *stage) tools(ctx context.Context, ferries, wanted []string) (tools []tool, lost []missing, err error) {
-	if tools, err = s.ferries(ctx, ferries); err != nil {
+func (s *stage) tools(ctx context.Context, c choice, wanted []string) (tools []tool, lost []peer, err error) {
+	if tools, err = s.ferries(ctx, c.ferries); err != nil {
 		return nil, nil, err
 	}
 	tools = append(tools, s.bare()...)
-	for _, p := range peers() {
+	for _, p := range peers(c.esm) {
 		if len(chosen([]tool{{name: p.name}}, wanted)) == 0 {
 			continue
 		}
@@ -51,7 +48,8 @@ func (s *stage) tools(ctx context.Context, ferries, wanted []string) (tools []to
 		case ctx.Err() != nil:
 			return nil, nil, ctx.Err()
 		case err != nil:
-			lost = append(lost, missing{p.name, err.Error()})
+			say("%s cannot be had: %v", p.name, err)
+			lost = append(lost, p)
 		default:
 			tools = append(tools, s.peer(p, argv))
 		}
