@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"esferry/bench/results"
 	"esferry/internal/lab"
 )
 
@@ -109,18 +110,18 @@ func compare(ctx context.Context, c choice) (err error) {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	tools, missing, err := s.tools(ctx, c, wanted(parts))
+	tools, told, err := s.tools(ctx, c, wanted(parts))
 	if err != nil {
 		return err
 	}
-	r := &results{missing: missing}
+	r := &results.Results{Tools: told}
 	for _, p := range parts {
 		if err := s.measure(ctx, p, chosen(tools, p.only), c, r); err != nil {
 			return fmt.Errorf("measure %s: %w", p.name, err)
 		}
 	}
-	r.write(os.Stdout)
-	return r.save(c.lines)
+	r.Write(os.Stdout)
+	return r.Save(c.lines)
 }
 
 // wanted are the tools of all parts together; none named means all.

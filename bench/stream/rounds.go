@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
+
+	"esferry/bench/results"
 )
 
 // measure makes a part's documents and runs its tools in turns.
-func (s *stage) measure(ctx context.Context, p part, tools []tool, c choice, into *results) error {
+func (s *stage) measure(ctx context.Context, p part, tools []tool, c choice, into *results.Results) error {
 	d, err := prepare(p.shape, p.docs)
 	if err != nil {
 		return err
@@ -34,8 +35,8 @@ func (s *stage) measure(ctx context.Context, p part, tools []tool, c choice, int
 				return err
 			}
 			r.Part, r.Round = p.name, round+1
-			say("round %d: %s: %.2f s, client CPU %.2f s %s", r.Round, t.name, r.Seconds, r.ClientCPU, oneLine(r.Failed))
-			into.add(t, r)
+			say("round %d: %s: %.2f s, client CPU %.2f s %s", r.Round, t.name, r.Seconds, r.ClientCPU, results.OneLine(r.Failed))
+			into.Runs = append(into.Runs, r)
 		}
 	}
 	return nil
@@ -77,8 +78,8 @@ func (s *stage) warm(ctx context.Context, d *documents, mib int, tools []tool) (
 
 // once lets one tool move the index into a new one. A tool that fails is a
 // result, not an error.
-func (s *stage) once(ctx context.Context, t tool, d *documents, bulk int) (r result, err error) {
-	r = result{Shape: d.shape.name, Docs: d.count(), Bytes: d.bytes, Tool: t.name}
+func (s *stage) once(ctx context.Context, t tool, d *documents, bulk int) (r results.Run, err error) {
+	r = results.Run{Shape: d.shape.name, Docs: d.count(), Bytes: d.bytes, Tool: t.name}
 	if err := s.fresh(ctx, s.target, d.shape.mapping); err != nil {
 		return r, err
 	}
@@ -113,9 +114,3 @@ func (s *stage) once(ctx context.Context, t tool, d *documents, bulk int) (r res
 
 // say tells what is going on, beside the report.
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
-
-// oneLine makes a message fit into a cell.
-func oneLine(text string) string {
-	text = strings.Join(strings.Fields(strings.ReplaceAll(text, "|", "/")), " ")
-	return text[:min(len(text), 300)]
-}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"esferry/bench/measure"
+	"esferry/bench/results"
 )
 
 // tool is what moves the index, or a part of moving it.
@@ -33,28 +34,32 @@ type trial struct {
 	dir string
 }
 
-// tools gives all that are wanted, ours first, and those that could not be had.
-func (s *stage) tools(ctx context.Context, c choice, wanted []string) (tools []tool, lost []peer, err error) {
-	if tools, err = s.ferries(ctx, c.ferries); err != nil {
+// tools gives all that are wanted, ours first, and what is to be said of each,
+// also of those that could not be had.
+func (s *stage) tools(ctx context.Context, c choice, wanted []string) (tools []tool, told []results.Tool, err error) {
+	ferries, err := s.ferries(ctx, c.ferries)
+	if err != nil {
 		return nil, nil, err
 	}
-	tools = append(tools, s.bare()...)
+	for _, t := range chosen(append(ferries, s.bare()...), wanted) {
+		tools, told = append(tools, t), append(told, results.Tool{Name: t.name, How: t.how})
+	}
 	for _, p := range peers(c.esm) {
 		if len(chosen([]tool{{name: p.name}}, wanted)) == 0 {
 			continue
 		}
 		argv, err := p.install(ctx, s.lab)
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
-		case err != nil:
-			say("%s cannot be had: %v", p.name, err)
-			lost = append(lost, p)
-		default:
-			tools = append(tools, s.peer(p, argv))
 		}
+		told = append(told, results.Tool{Name: p.name, How: p.how, Missing: err != nil})
+		if err != nil {
+			say("%s cannot be had: %v", p.name, err)
+			continue
+		}
+		tools = append(tools, s.peer(p, argv))
 	}
-	return tools, lost, nil
+	return tools, told, nil
 }
 
 // ferries gives the builds of esferry that are named, or this tree's.
