@@ -17,10 +17,12 @@ import (
 // Run is one run of one tool. The zero Peak was not measured, the empty Failed
 // came to its end.
 type Run struct {
-	Part      string  `json:"part"`
-	Shape     string  `json:"shape"`
-	Docs      int     `json:"docs"`
-	Bytes     int64   `json:"source_bytes"`
+	Part  string `json:"part"`
+	Shape string `json:"shape"`
+	Docs  int    `json:"docs"`
+	Bytes int64  `json:"source_bytes"`
+	// Bulk is the bytes of one body of the limit.
+	Bulk      int     `json:"limit_bulk_bytes"`
 	Tool      string  `json:"tool"`
 	Round     int     `json:"round"`
 	Seconds   float64 `json:"seconds"`
@@ -102,7 +104,7 @@ func (r *Results) Write(w io.Writer) {
 		if end < 0 {
 			end = len(rest)
 		}
-		fmt.Fprintf(w, "### %d %s, %.0f MB\n\n", first.Docs, first.Shape, first.megabytes())
+		fmt.Fprintf(w, "### %d %s, %.0f MB; the limit's bulks are of %d MiB\n\n", first.Docs, first.Shape, first.megabytes(), first.Bulk>>20)
 		medians(w, rest[:end])
 		each(w, rest[:end])
 		rest = rest[end:]

@@ -14,7 +14,7 @@ import (
 
 func run(tool string, round int, seconds float64) results.Run {
 	return results.Run{
-		Part: "logs", Shape: "logs", Docs: 1000, Bytes: 2_000_000, Tool: tool, Round: round,
+		Part: "logs", Shape: "logs", Docs: 1000, Bytes: 2_000_000, Bulk: 4 << 20, Tool: tool, Round: round,
 		Seconds: seconds, ClientCPU: seconds / 10, SourceCPU: 1, TargetCPU: seconds,
 	}
 }
@@ -39,7 +39,7 @@ func TestWrite(t *testing.T) {
 	}
 	var b strings.Builder
 	r.Write(&b)
-	const want = `### 1000 logs, 2 MB
+	const want = `### 1000 logs, 2 MB; the limit's bulks are of 4 MiB
 
 | median | seconds | docs/s | MB/s | client CPU s | CPU s per GB | peak MB | engines' CPU s (source + target) | to the floor | to esferry |
 |---|---|---|---|---|---|---|---|---|---|
@@ -60,7 +60,7 @@ func TestWrite(t *testing.T) {
 | 2 | limit | 5.00 | 200 | 0.4 | 0.50 | 250.0 | - | 1.0 + 5.0 |
 | 2 | half | failed: gone |  |  |  |  |  |  |
 
-### 2000 logs, 2 MB
+### 2000 logs, 2 MB; the limit's bulks are of 4 MiB
 
 | median | seconds | docs/s | MB/s | client CPU s | CPU s per GB | peak MB | engines' CPU s (source + target) | to the floor | to esferry |
 |---|---|---|---|---|---|---|---|---|---|

@@ -62,8 +62,8 @@ type part struct {
 	only []string
 }
 
-// chosen are the parts that the command line asks for. The figures of growth
-// are those of one tool, at three sizes.
+// chosen are the parts that the command line asks for. Growth is three sizes of
+// the same, or the one that is given.
 func (c choice) chosen() ([]part, error) {
 	ferryAlone := []string{"esferry", "limit"}
 	all := []part{
@@ -77,7 +77,7 @@ func (c choice) chosen() ([]part, error) {
 	for _, name := range c.parts {
 		had := len(parts)
 		for _, p := range all {
-			if p.name != name {
+			if p.name != name || c.docs > 0 && len(parts) > had {
 				continue
 			}
 			if c.docs > 0 {

@@ -98,7 +98,9 @@ func installPython(ctx context.Context, l *lab.Lab) ([]string, error) {
 func installESM(path string) func(ctx context.Context, l *lab.Lab) ([]string, error) {
 	return func(ctx context.Context, l *lab.Lab) ([]string, error) {
 		if path != "" {
-			return []string{path}, nil
+			// It runs in a folder of its own.
+			path, err := filepath.Abs(path)
+			return []string{path}, err
 		}
 		dir, err := l.Cached(ctx, "esm-"+esmVersion, func(ctx context.Context, dir string) error {
 			_, _, err := measure.Run(ctx, measure.Program{

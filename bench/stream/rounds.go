@@ -79,7 +79,7 @@ func (s *stage) warm(ctx context.Context, d *documents, mib int, tools []tool) (
 // once lets one tool move the index into a new one. A tool that fails is a
 // result, not an error.
 func (s *stage) once(ctx context.Context, t tool, d *documents, bulk int) (r results.Run, err error) {
-	r = results.Run{Shape: d.shape.name, Docs: d.count(), Bytes: d.bytes, Tool: t.name}
+	r = results.Run{Shape: d.shape.name, Docs: d.count(), Bytes: d.bytes, Bulk: bulk, Tool: t.name}
 	if err := s.fresh(ctx, s.target, d.shape.mapping); err != nil {
 		return r, err
 	}

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"esferry/bench/measure"
@@ -58,6 +58,11 @@ func (s *stage) tools(ctx context.Context, c choice, wanted []string) (tools []t
 			continue
 		}
 		tools = append(tools, s.peer(p, argv))
+	}
+	for _, name := range wanted {
+		if !slices.ContainsFunc(told, func(t results.Tool) bool { return tool{name: t.Name}.is(name) }) {
+			return nil, nil, fmt.Errorf("there is no tool %q", name)
+		}
 	}
 	return tools, told, nil
 }
@@ -131,7 +136,7 @@ func (s *stage) peer(p peer, argv []string) tool {
 // folder makes a run's folder and gives what removes it.
 func (s *stage) folder() (dir string, remove func() error, err error) {
 	if dir, err = os.MkdirTemp(s.dir, "run-"); err != nil {
-		return "", nil, errors.Join(errors.New("make a folder for a run"), err)
+		return "", nil, fmt.Errorf("make a folder for a run: %w", err)
 	}
 	return dir, func() error { return os.RemoveAll(dir) }, nil
 }
