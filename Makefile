@@ -12,6 +12,9 @@ E2EFLAGS ?=
 # Tools are pinned here and run from the module cache: none is in go.mod.
 GOLANGCI    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.8.0
+# Builds with the Go of go.mod; releases are made by goreleaser's own binary of
+# the same or a later version, which reads the same file.
+GORELEASER  := $(GO) run github.com/goreleaser/goreleaser/v2@v2.16.0
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -89,6 +92,21 @@ vuln: ## look both modules up in the Go vulnerability database (needs the networ
 	$(GOVULNCHECK) ./...
 	cd $(E2E) && $(GOVULNCHECK) -test ./...
 
+# What packages carry beside the binary. The pages are of the commit's date.
+.PHONY: dist/share
+dist/share: build
+	rm -rf $@ && mkdir -p $@/completions
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) bin/esferry man $@/man
+	for shell in bash zsh fish; do bin/esferry completion $$shell >$@/completions/esferry.$$shell || exit 1; done
+
+.PHONY: package
+package: ## make archives, deb and rpm in dist/release, publish nothing (the first time builds goreleaser: ten minutes)
+	$(GORELEASER) release --snapshot --clean --skip=ko
+
+.PHONY: changelog
+changelog: ## move .changes/unreleased into CHANGELOG.md (VERSION=v0.1.0)
+	$(GO) run ./internal/changelog release $(VERSION)
+
 .PHONY: clean
 clean: ## remove what was built; cached engines stay
-	rm -rf bin
+	rm -rf bin dist
