@@ -49,6 +49,10 @@ model: ## search the protocol's model to larger bounds: ten minutes, one core, t
 e2e: ## tests on real engines (needs a JDK and Maven)
 	cd $(E2E) && $(GO) test -race -count=1 -timeout 80m -p 1 $(E2EFLAGS) ./...
 
+.PHONY: golden
+golden: ## write help texts and messages as they are now into e2e/golden, to be read in the diff
+	cd $(E2E) && $(GO) test -count=1 -run TestScripts ./golden -update
+
 .PHONY: bench-copy
 bench-copy: ## measure repo copy beside rclone, between two S3 gateways (two minutes)
 	$(GO) run ./bench/copy
