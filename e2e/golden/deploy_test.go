@@ -30,23 +30,28 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// tool runs one and fails the test unless it ends with 0.
-func tool(t *testing.T, dir, name string, args ...string) {
+// tool runs one, fails the test unless it ends with 0, and gives what it said.
+func tool(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
+	return string(out)
 }
 
-// understood checks that esferry knows each flag of a command line: with --help
-// it looks at all of them and does nothing.
+// understood checks that esferry knows the command and each flag of a command
+// line: with --help it looks at all of them and does nothing.
 func understood(t *testing.T, args ...string) {
 	t.Helper()
-	tool(t, t.TempDir(), binary, append(slices.Clone(args), "--help")...)
+	help := tool(t, t.TempDir(), binary, append(slices.Clone(args), "--help")...)
+	if !strings.HasPrefix(args[0], "-") && !strings.Contains(help, "Usage:\n  esferry "+args[0]+" ") {
+		t.Errorf("esferry %s: there is no such command", strings.Join(args, " "))
+	}
 }
 
 func TestUnits(t *testing.T) {
