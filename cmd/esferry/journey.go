@@ -100,13 +100,17 @@ func (iv *invocation) travel(ctx context.Context, f *ferry.Ferry, p ferry.Plan, 
 }
 
 func (iv *invocation) baselineCommand() *cobra.Command {
-	return &cobra.Command{
+	var dryRun bool
+	cmd := &cobra.Command{
 		Use:     "baseline",
 		Short:   "Carry each planned index once, by its path, and catch up",
-		Example: "  esferry baseline -c ferry.yaml",
+		Example: "  esferry baseline -c ferry.yaml\n  esferry baseline -c ferry.yaml --dry-run",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+				if dryRun {
+					return iv.plan(ctx, f)
+				}
 				p, err := f.Plan(ctx)
 				if err != nil {
 					return err
@@ -115,6 +119,8 @@ func (iv *invocation) baselineCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the plan and change nothing")
+	return cmd
 }
 
 func (iv *invocation) syncCommand() *cobra.Command {
