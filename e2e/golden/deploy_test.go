@@ -289,3 +289,48 @@ func TestAlerts(t *testing.T) {
 		}
 	}
 }
+
+// TestPackages holds the list of what packages carry against what there is.
+func TestPackages(t *testing.T) {
+	var release struct {
+		Archives []struct{ Files []json.RawMessage }
+		NFPMs    []struct {
+			Contents []struct{ Src, Dst, Type string }
+			Scripts  map[string]string
+		} `json:"nfpms"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, ".goreleaser.yaml")), &release); err != nil {
+		t.Fatal(err)
+	}
+	var sources []string
+	for _, raw := range release.Archives[0].Files {
+		var name string
+		if err := json.Unmarshal(raw, &name); err == nil {
+			// Two stars are any number of folders, none among them.
+			sources = append(sources, strings.ReplaceAll(name, "**/", ""))
+		}
+	}
+	for _, c := range release.NFPMs[0].Contents {
+		if c.Type != "dir" {
+			sources = append(sources, c.Src)
+		}
+		if !strings.HasPrefix(c.Dst, "/") {
+			t.Errorf("%s goes to %q, which is not below /", c.Src, c.Dst)
+		}
+	}
+	for _, script := range release.NFPMs[0].Scripts {
+		sources = append(sources, script)
+	}
+	if len(sources) < 20 {
+		t.Errorf("got %v, want all that is packed", sources)
+	}
+	for _, source := range sources {
+		if strings.HasPrefix(source, "dist/share/") {
+			// Made by `make dist/share` when a package is.
+			continue
+		}
+		if found, err := filepath.Glob(filepath.Join(root, source)); err != nil || len(found) == 0 {
+			t.Errorf("there is no %s (%v)", source, err)
+		}
+	}
+}
