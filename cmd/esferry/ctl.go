@@ -14,6 +14,7 @@ import (
 	"esferry/internal/control"
 	"esferry/internal/ferry"
 	"esferry/internal/report"
+	"esferry/sink"
 )
 
 // steering answers the control socket.
@@ -67,16 +68,33 @@ func (s steering) Do(_ context.Context, command string, arguments json.RawMessag
 			return nil, err
 		}
 		s.ferry.SetRates(now)
+	case "writers":
+		var asked crew
+		if err := json.Unmarshal(arguments, &asked); err != nil || asked.Writers < 0 {
+			return nil, errors.New("writers are a number, 0 to adapt them to the target")
+		}
+		s.ferry.SetWriters(asked.Writers)
 	default:
 		return nil, control.ErrUnknown
 	}
-	return s.ferry.Pace(), nil
+	return steered{Pace: s.ferry.Pace(), Writers: *s.ferry.Status().Writers}, nil
+}
+
+// crew is what ctl writers asks for; 0 adapts to the target.
+type crew struct {
+	Writers int `json:"writers"`
+}
+
+// steered is how fast the ferry works after a command.
+type steered struct {
+	ferry.Pace
+	Writers sink.Pace `json:"writers"`
 }
 
 func (iv *invocation) ctlCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ctl",
-		Short: "Pause the running ferry, let it go on, change how fast it reads",
+		Short: "Pause the running ferry, let it go on, change how fast it reads and writes",
 		Long: `ctl speaks to the ferry that runs on this store, from the same machine. What it
 changes holds until that process ends; the configuration is what the next one goes by.`,
 		Example: "  esferry ctl pause -c ferry.yaml\n  esferry ctl rate --docs-per-second 2000 -c ferry.yaml",
@@ -87,9 +105,28 @@ changes holds until that process ends; the configuration is what the next one go
 		iv.steerCommand("pause", "Read no more documents from the source until resumed", `pause lets what was read be written, and then nothing is read from the source. A
 snapshot, a restore or a copy of a repository goes on. Under the freeze it is refused.`),
 		iv.steerCommand("resume", "Let a paused ferry go on", "resume lets a paused ferry go on."),
-		iv.rateCommand(),
+		iv.rateCommand(), iv.writersCommand(),
 	)
 	return cmd
+}
+
+func (iv *invocation) writersCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "writers N|auto",
+		Short: "Fix how many bulk requests the target gets at once, or let them adapt",
+		Long: `writers bounds the bulk requests that are under way at the same time, over all
+indices. auto follows what the target's answers say: more while it takes more,
+half as many where it has no room.`,
+		Example: "  esferry ctl writers 2 -c ferry.yaml\n  esferry ctl writers auto -c ferry.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var n config.AutoInt
+			if err := n.UnmarshalText([]byte(args[0])); err != nil {
+				return &usageError{err: fmt.Errorf("writers %w", err), hint: "esferry ctl writers 4, for example"}
+			}
+			return iv.steer(cmd.Context(), "writers", crew{Writers: n.Or(0)})
+		},
+	}
 }
 
 func (iv *invocation) steerCommand(name, short, long string) *cobra.Command {
@@ -158,17 +195,31 @@ func (iv *invocation) steer(ctx context.Context, command string, arguments any) 
 	if err != nil {
 		return err
 	}
-	var now ferry.Pace
+	var now steered
 	if err := json.Unmarshal(raw, &now); err != nil {
 		return fmt.Errorf("read the running ferry's answer: %w", err)
 	}
 	if iv.json {
 		return iv.print(struct {
 			Type string `json:"type"`
-			ferry.Pace
+			steered
 		}{"pace", now})
 	}
-	return iv.write("reading: %s\n", speed(now))
+	return iv.showPace(&now.Pace, &now.Writers)
+}
+
+// showPace tells how fast a running ferry reads and writes; nil is not told.
+func (iv *invocation) showPace(reading *ferry.Pace, writing *sink.Pace) error {
+	if reading != nil {
+		if err := iv.write("reading: %s\n", speed(*reading)); err != nil {
+			return err
+		}
+	}
+	if writing == nil {
+		return nil
+	}
+	return iv.write("writing: %d of at most %d bulks at once, each of at most %s; the target had no room %d times\n",
+		writing.Writers, writing.Most, report.Size(int64(writing.BulkBytes)), writing.Busy)
 }
 
 // speed tells a pace in words.

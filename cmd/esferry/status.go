@@ -15,7 +15,6 @@ import (
 	"esferry/internal/config"
 	"esferry/internal/control"
 	"esferry/internal/ferry"
-	"esferry/internal/report"
 	"esferry/internal/retry"
 	"esferry/snapshotpath"
 )
@@ -103,15 +102,8 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 			return err
 		}
 	}
-	if s.Pace != nil {
-		if err := iv.write("reading: %s\n", speed(*s.Pace)); err != nil {
-			return err
-		}
-	}
-	if w := s.Writers; w != nil {
-		if err := iv.write("writers: %d of at most %d, bulks of at most %s; the target had no room %d times\n", w.Writers, w.Most, report.Size(int64(w.BulkBytes)), w.Busy); err != nil {
-			return err
-		}
+	if err := iv.showPace(s.Pace, s.Writers); err != nil {
+		return err
 	}
 	t := tableOf("index", "target", "path", "phase", "carried up to", "lag", "applied", "deleted", "rejected")
 	for _, r := range s.Indices {
