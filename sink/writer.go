@@ -180,6 +180,7 @@ func (w *Writer) attempt(ctx context.Context, docs []batch.Doc, v batch.Versioni
 
 func (w *Writer) send(ctx context.Context, docs []batch.Doc, v batch.Versioning) ([]cluster.Item, error) {
 	return w.bulk(ctx, len(docs), func(body *body) error {
+		body.grow(docs)
 		for i := range docs {
 			if err := body.index(&docs[i], v); err != nil {
 				return err

@@ -48,7 +48,7 @@ Every command resumes by default where it stopped: kill it, and run it again.`,
 	root.AddCommand(
 		iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
 		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(), iv.deadletterCommand(),
-		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(),
+		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.ctlCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)

@@ -20,17 +20,6 @@ import (
 	"esferry/snapshotpath"
 )
 
-// status answers the control socket.
-type status struct{ ferry *ferry.Ferry }
-
-// Status implements control.Handler.
-func (s status) Status(ctx context.Context) (any, error) {
-	told := s.ferry.Status()
-	var err error
-	told.Pieces, err = s.ferry.Pieces(ctx)
-	return told, err
-}
-
 func (iv *invocation) statusCommand() *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
@@ -114,8 +103,13 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 			return err
 		}
 	}
-	if p := s.Pace; p != nil {
-		if err := iv.write("writers: %d of at most %d, bulks of at most %s; the target had no room %d times\n", p.Writers, p.Most, report.Size(int64(p.BulkBytes)), p.Busy); err != nil {
+	if s.Pace != nil {
+		if err := iv.write("reading: %s\n", speed(*s.Pace)); err != nil {
+			return err
+		}
+	}
+	if w := s.Writers; w != nil {
+		if err := iv.write("writers: %d of at most %d, bulks of at most %s; the target had no room %d times\n", w.Writers, w.Most, report.Size(int64(w.BulkBytes)), w.Busy); err != nil {
 			return err
 		}
 	}

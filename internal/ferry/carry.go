@@ -45,7 +45,7 @@ func (f *Ferry) Carry(ctx context.Context, p Plan) error {
 		g.Go("index "+ix.id(), func(ctx context.Context) error { return carry(ctx, ix) })
 	}
 	g.Go("stream path", func(ctx context.Context) error {
-		return f.each(ctx, slices.DeleteFunc(indices, func(ix *index) bool { return slices.Contains(waiting, ix) }), carry)
+		return f.largestFirst(ctx, slices.DeleteFunc(indices, func(ix *index) bool { return slices.Contains(waiting, ix) }), carry)
 	})
 	_ = ctx // the goroutines have it from the group
 	return g.Wait()
@@ -167,7 +167,7 @@ func (ix *index) create(ctx context.Context) error {
 			return err
 		}
 	}
-	body, err := f.createBody(ctx, rec.Index, translated)
+	body, err := f.createBody(ctx, rec.Index, translated, relaxed(ix.snapshotRecord().PutBack))
 	if err != nil {
 		return err
 	}
@@ -204,8 +204,11 @@ func (f *Ferry) make(ctx context.Context, name string, body json.RawMessage) (cl
 // createBody prepares the making of an index that is to be filled: without
 // replicas and refreshes, and with the source's routing, so that one id under
 // two routings stays two documents (protocol 1.5).
-func (f *Ferry) createBody(ctx context.Context, index string, translated cluster.Definition) (json.RawMessage, error) {
+func (f *Ferry) createBody(ctx context.Context, index string, translated cluster.Definition, relaxed bool) (json.RawMessage, error) {
 	settings := f.takenOff()
+	if relaxed {
+		settings[durability] = "async"
+	}
 	if f.target.Identity().AtLeast(6, 1) {
 		routing, err := f.source.RoutingShards(ctx, index)
 		if err != nil {
@@ -243,6 +246,11 @@ func (ix *index) recordStart(ctx context.Context, definition, translated cluster
 	ours, err := metadata.Ours(definition, ix.ferry.target.Identity())
 	if err != nil {
 		return err
+	}
+	if ix.snapshotRecord().Path == Stream {
+		if err := ix.ferry.relax(ours, translated); err != nil {
+			return err
+		}
 	}
 	return ix.enter(ctx, Planned, func(r *IndexRecord) {
 		r.Marks = marks

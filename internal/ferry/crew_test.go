@@ -137,12 +137,12 @@ func TestEachBeginsWithTheMostOutstanding(t *testing.T) {
 	all := []*index{made("small", Planned, 0, 10), made("current", Current, 500, 100_000), made("half", Bound, 4000, 90_000), made("same", Planned, 0, 10), made("large", Planned, 0, 70_000)}
 	order := ""
 	do := func(_ context.Context, ix *index) error { order += ix.id() + " "; return nil }
-	if err := f.each(t.Context(), all, do); err != nil || order != "half large current small same " {
+	if err := f.largestFirst(t.Context(), all, do); err != nil || order != "half large current small same " {
 		t.Errorf("got %q, %v", order, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := f.each(ended, all, do); !errors.Is(err, context.Canceled) {
+	if err := f.largestFirst(ended, all, do); !errors.Is(err, context.Canceled) {
 		t.Errorf("with an ended context: got %v, want it told", err)
 	}
 }

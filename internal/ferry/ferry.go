@@ -9,9 +9,12 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"esferry/checkpoint"
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/joint"
 	"esferry/internal/report"
 	"esferry/sink"
 	"esferry/snapshotpath"
@@ -69,6 +72,12 @@ type StreamOptions struct {
 	PageDocs             int
 	// Memory bounds the bytes of pages in flight, over all indices.
 	Memory int64
+	// Rates bound what is read from the source, and Brake holds it back further.
+	Rates batch.Rates
+	Brake Brake
+	// AsyncTranslog lets the target write its translog asynchronously while an
+	// index that was made for it is filled.
+	AsyncTranslog bool
 }
 
 // Options of a Ferry.
@@ -102,19 +111,32 @@ type Ferry struct {
 	budget, contents *batch.Budget
 	// controller paces all writers.
 	controller *sink.Controller
+	// commits of records that are made durable at the same time.
+	commits *joint.Calls[checkpoint.Record, struct{}]
+	// busy bounds the indices that documents are read of.
+	busy *semaphore.Weighted
+	// pace of all readers of the source.
+	pace *batch.Pace
 
 	mu      sync.Mutex
 	state   Record
 	indices map[string]*index
+	// braked tells why the source's health holds the readers back.
+	braked string
 }
 
 // Open gives a ferry between two probed clusters, with the state that the
 // store holds of it. The lease must have been acquired from that store.
 func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint.Store, lease checkpoint.Lease, o Options) (*Ferry, error) {
-	f := &Ferry{source: source, target: target, store: store, lease: lease, options: o, budget: batch.NewBudget(o.Stream.Memory), contents: batch.NewBudget(4 * o.Stream.PageBytes)}
+	f := &Ferry{
+		source: source, target: target, store: store, lease: lease, options: o,
+		budget: batch.NewBudget(o.Stream.Memory), contents: batch.NewBudget(4 * o.Stream.PageBytes), pace: batch.NewPace(o.Stream.Rates),
+		busy: semaphore.NewWeighted(max(1, o.Stream.Indices)),
+	}
 	f.controller = sink.NewController(f.limits(ctx), func(p sink.Pace) {
 		f.note(report.Event{Kind: report.Adapted, Done: int64(p.Writers), Total: int64(p.Most), Bytes: int64(p.BulkBytes)})
 	})
+	f.commits = joint.New(f.commitAll, f.commitOne)
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}

@@ -59,6 +59,8 @@ type pipe struct {
 	// acknowledged; commit makes the marks durable.
 	landed func(w shard.Window) error
 	commit func(ctx context.Context) error
+	// every is the least time between two commits.
+	every time.Duration
 
 	// outstanding operations, by which indices are told apart that write at the
 	// same time.
@@ -191,7 +193,7 @@ func (p *pipe) land(ctx context.Context, acks <-chan shard.Window, tasks int) er
 		}
 		p.outstanding.Add(-p.operations(w, tasks))
 		fresh = true
-		if ctx.Err() != nil || time.Since(last) < commitEvery {
+		if ctx.Err() != nil || time.Since(last) < p.every {
 			continue
 		}
 		if err := p.commit(ctx); err != nil {

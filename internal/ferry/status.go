@@ -15,9 +15,11 @@ type Status struct {
 	Snapshot string   `json:"snapshot,omitempty"`
 	Blocked  []string `json:"blocked,omitempty"`
 	Freeze   *Freeze  `json:"freeze,omitempty"`
-	// Pace of the writers, while a ferry runs.
-	Pace *sink.Pace `json:"pace,omitempty"`
 	Pieces
+	// Pace is the running process's; the store knows of none.
+	Pace *Pace `json:"pace,omitempty"`
+	// Writers are those of the running process.
+	Writers *sink.Pace    `json:"writers,omitempty"`
 	Indices []IndexRecord `json:"indices"`
 }
 
@@ -31,14 +33,15 @@ func StatusOf(r Record, indices []IndexRecord) Status {
 
 // Status gives the ferry's present state. Safe for concurrent use.
 func (f *Ferry) Status() Status {
+	pace := f.Pace()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var records []IndexRecord
 	for _, name := range slices.Sorted(maps.Keys(f.indices)) {
 		records = append(records, f.indices[name].snapshotRecord())
 	}
-	told, pace := StatusOf(f.state, records), f.controller.Pace()
-	told.Pace = &pace
+	told, writers := StatusOf(f.state, records), f.controller.Pace()
+	told.Pace, told.Writers = &pace, &writers
 	return told
 }
 

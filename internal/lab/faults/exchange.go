@@ -216,7 +216,7 @@ func (a reply) mangle(f Fault, x exchange) (reply, bool) {
 	case EmptyAnswer:
 		a.status, a.chunked = http.StatusOK, false
 		return a.with(nil), true
-	case BusyItems, FailedShards, TimedOut:
+	case BusyItems, FailedShards, TimedOut, FullQueue:
 		body, ok := changed(f, x, a.body)
 		if ok {
 			return a.with(body), true
@@ -255,6 +255,8 @@ func changed(f Fault, x exchange, body []byte) ([]byte, bool) {
 		return failShard(body)
 	case TimedOut:
 		return timeOut(body)
+	case FullQueue:
+		return fillQueues(body)
 	default:
 		return body, false
 	}

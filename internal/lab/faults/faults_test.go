@@ -275,6 +275,22 @@ func TestNothingToSpoil(t *testing.T) {
 	f(faults.BusyItems, "/i/_bulk", two, page)
 }
 
+func TestFullQueue(t *testing.T) {
+	t.Parallel()
+	const idle = `{"nodes":{"a":{"thread_pool":{"get":{"queue":0},"search":{"threads":4,"queue":0,"rejected":0}}},"b":{"thread_pool":{"search":{"queue":7}}}}}`
+	const full = `{"nodes":{"a":{"thread_pool":{"get":{"queue":0},"search":{"threads":4,"queue":1000,"rejected":0}}},"b":{"thread_pool":{"search":{"queue":1000}}}}}`
+	f := func(path, want string, injected int64) {
+		t.Helper()
+		_, p, c := start(t, gives(idle), faults.Rule{Fault: faults.FullQueue})
+		if a := c.post(path, "{}"); a.status != 200 || a.body != want || p.Injected() != injected {
+			t.Errorf("%s: got %+v and %d injections, want %q", path, a, p.Injected(), want)
+		}
+	}
+	f("/_nodes/stats/thread_pool,os", full, 1)
+	f("/_nodes/thread_pool", idle, 0)
+	f("/i/_stats", idle, 0)
+}
+
 func TestBusyItems(t *testing.T) {
 	t.Parallel()
 	const answer = `{"took":7,"errors":false,"items":[{"index":{"status":201}},{"delete":{"status":404}},{"index":{"status":200}}]}`
