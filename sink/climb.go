@@ -56,7 +56,8 @@ func (c *climb) keeps(rate float64) bool {
 	return c.fixed || rate >= c.rate*(1+worth*growth)
 }
 
-// next is the trial after this one.
+// next is the trial after this one. Only a target without room gets one request
+// at a time: what is on the wire keeps no target busy.
 func (c *climb) next() int {
 	step := max(1, c.limit/4)
 	switch {
@@ -65,7 +66,7 @@ func (c *climb) next() int {
 	case c.down:
 		step = -step
 	}
-	return min(max(1, c.limit+step), c.most)
+	return min(max(firstWriters, c.limit+step), c.most)
 }
 
 // fail goes back to what is settled, and tries the other direction later.
@@ -76,7 +77,7 @@ func (c *climb) fail() {
 		return
 	}
 	c.hold, c.pause = c.pause, min(2*c.pause, longestHold)
-	c.down = !c.down && !c.fixed && c.limit > 1
+	c.down = !c.down && !c.fixed && c.limit > firstWriters
 }
 
 // slack tells that there was not enough to send, so that nothing was measured.

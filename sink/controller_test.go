@@ -130,8 +130,8 @@ func busyFor(t *testing.T, c *sink.Controller, target *served, writers int, d ti
 	for range writers {
 		g.Go("writer", func(ctx context.Context) error {
 			w := sink.NewWriter(target, target, sink.Options{Index: "i", SourceIndex: "i", Controller: c})
-			for ctx.Err() == nil {
-				if _, err := w.Write(ctx, page(4)); err != nil && ctx.Err() == nil {
+			for written := page(4); ctx.Err() == nil; {
+				if _, err := w.Write(ctx, written); err != nil && ctx.Err() == nil {
 					return err
 				}
 			}
@@ -149,7 +149,7 @@ func TestControllerSettles(t *testing.T) {
 	f := func(what string, l sink.Limits, target *served, writers, least, most int) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
-			p := busyFor(t, sink.NewController(l, nil), target, writers, 90*time.Second)
+			p := busyFor(t, sink.NewController(l, nil), target, writers, time.Minute)
 			if p.Writers < least || p.Writers > most || target.most > max(4, l.Writers, l.Most) {
 				t.Errorf("%s: got %+v, %d at most at once, want %d to %d", what, p, target.most, least, most)
 			}
@@ -161,16 +161,16 @@ func TestControllerSettles(t *testing.T) {
 	}
 	refusing := func(servers, queue int) *served { s := newServed(servers); s.queue = queue; return s }
 	wide := sink.Limits{Most: 32}
-	f("one at a time", wide, newServed(1), 40, 1, 2)
-	f("two at a time", wide, newServed(2), 40, 1, 3)
-	f("five at a time", wide, newServed(5), 40, 4, 7)
-	f("twelve at a time", wide, newServed(12), 40, 11, 16)
-	f("more than we may send", sink.Limits{Most: 6}, newServed(50), 40, 6, 6)
+	f("one at a time", wide, newServed(1), 20, 1, 2)
+	f("two at a time", wide, newServed(2), 20, 1, 3)
+	f("five at a time", wide, newServed(5), 20, 4, 7)
+	f("twelve at a time", wide, newServed(12), 20, 11, 16)
+	f("more than we may send", sink.Limits{Most: 6}, newServed(50), 20, 6, 6)
 	f("more than there is to send", wide, newServed(50), 3, 1, 4)
-	f("refuses above five", wide, refusing(50, 5), 40, 4, 6)
-	f("refuses above one", wide, refusing(50, 1), 40, 1, 2)
-	f("a fixed number", sink.Limits{Writers: 3}, newServed(1), 40, 3, 3)
-	f("a fixed number above what is refused", sink.Limits{Writers: 8}, refusing(50, 5), 40, 4, 6)
+	f("refuses above five", wide, refusing(50, 5), 20, 4, 6)
+	f("refuses above one", wide, refusing(50, 1), 20, 1, 2)
+	f("a fixed number", sink.Limits{Writers: 3}, newServed(1), 20, 3, 3)
+	f("a fixed number above what is refused", sink.Limits{Writers: 8}, refusing(50, 5), 20, 4, 6)
 }
 
 // A target that becomes slower, or faster, is followed, with and without

@@ -16,7 +16,7 @@ import (
 func TestWritersFollowTheTarget(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES68}, lab.Spec{Engine: lab.ES710})
-	p.load(t, logs("streamed-a", 30_000), logs("streamed-b", 6_000))
+	p.load(t, logs("streamed-a", 20_000), logs("streamed-b", 4_000))
 	_, target := p.proxied(t)
 	bulks := []faults.Kind{faults.Bulk}
 	target.Use(
