@@ -52,7 +52,7 @@ e2e: ## tests on real engines (needs a JDK and Maven)
 	cd $(E2E) && $(GO) test -race -count=1 -timeout 80m -p 1 $(E2EFLAGS) ./...
 
 .PHONY: bench
-bench: ## measure esferry beside its peers and beside the engines' own limit (half an hour; BENCH='-part logs -only esferry,limit,scroll': two minutes)
+bench: ## measure esferry beside its peers and the engines' own limit (BENCH='-part logs -only esferry,limit,scroll' is short)
 	$(GO) run ./bench/stream $(BENCH)
 
 .PHONY: golden
