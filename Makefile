@@ -6,6 +6,8 @@ DEMO     := ./internal/lab/demo
 # The second module: tests on real engines, and what they need beside us.
 E2E      := e2e
 FUZZTIME ?= 20s
+# What of the benchmark; `go run ./bench/stream -h` tells.
+BENCH    ?=
 # For example E2EFLAGS='-v -run TestRun/6.8'.
 E2EFLAGS ?=
 
@@ -48,6 +50,10 @@ model: ## search the protocol's model to larger bounds: ten minutes, one core, t
 .PHONY: e2e
 e2e: ## tests on real engines (needs a JDK and Maven)
 	cd $(E2E) && $(GO) test -race -count=1 -timeout 80m -p 1 $(E2EFLAGS) ./...
+
+.PHONY: bench
+bench: ## measure esferry beside its peers and beside the engines' own limit (half an hour; BENCH='-part logs -only esferry,limit,scroll': two minutes)
+	$(GO) run ./bench/stream $(BENCH)
 
 .PHONY: golden
 golden: ## write help texts and messages as they are now into e2e/golden, to be read in the diff

@@ -17,10 +17,19 @@ type body struct {
 	buf bytes.Buffer
 }
 
+// grow makes room for documents at once, so that nothing is copied twice.
+func (b *body) grow(docs []batch.Doc) {
+	n := 0
+	for i := range docs {
+		n += docs[i].Size() + overhead
+	}
+	b.buf.Grow(n)
+}
+
 // index adds a document under its own version. A line is what ends an item.
 func (b *body) index(d *batch.Doc, v batch.Versioning) error {
-	b.action("index", cluster.KeyOf(d))
-	b.member("parent", string(d.Parent))
+	b.action("index", d.ID, d.Type, d.Routing)
+	b.member("parent", d.Parent)
 	b.buf.WriteString(`,"version":`)
 	b.number(d.Version)
 	b.buf.WriteString(`,"version_type":"`)
@@ -38,7 +47,7 @@ func (b *body) index(d *batch.Doc, v batch.Versioning) error {
 // gives no number. Versions alone would not do where there are numbers: a
 // document made anew may have the same one.
 func (b *body) remove(key cluster.Key, found cluster.Found) {
-	b.action("delete", key)
+	b.action("delete", []byte(key.ID), []byte(key.Type), []byte(key.Routing))
 	switch {
 	case found.SeqNo >= 0 && found.Term > 0:
 		b.buf.WriteString(`,"if_seq_no":`)
@@ -52,24 +61,24 @@ func (b *body) remove(key cluster.Key, found cluster.Found) {
 	b.buf.WriteString("}}\n")
 }
 
-func (b *body) action(verb string, key cluster.Key) {
+func (b *body) action(verb string, id, typ, routing []byte) {
 	b.buf.WriteString(`{"`)
 	b.buf.WriteString(verb)
 	b.buf.WriteString(`":{"_id":`)
-	b.buf.WriteString(key.ID)
-	b.member("_type", key.Type)
-	b.member("routing", key.Routing)
+	b.buf.Write(id)
+	b.member("_type", typ)
+	b.member("routing", routing)
 }
 
 // member adds a JSON string under a name, unless there is none.
-func (b *body) member(name, value string) {
-	if value == "" {
+func (b *body) member(name string, value []byte) {
+	if len(value) == 0 {
 		return
 	}
 	b.buf.WriteString(`,"`)
 	b.buf.WriteString(name)
 	b.buf.WriteString(`":`)
-	b.buf.WriteString(value)
+	b.buf.Write(value)
 }
 
 func (b *body) number(n int64) { b.buf.Write(strconv.AppendInt(b.buf.AvailableBuffer(), n, 10)) }

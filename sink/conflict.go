@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -25,9 +26,12 @@ var errUnsettled = errors.New("the target still refuses the version")
 func (w *Writer) settle(ctx context.Context, docs []batch.Doc, v batch.Versioning) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, settlePatience)
 	defer cancel()
+	// A whole batch waits for these few, and the time for them is bounded.
+	hurried := *w
+	hurried.options.Urgency = func() int64 { return math.MaxInt64 }
 	var sum Result
 	for {
-		r, left, err := w.settleOnce(ctx, docs, v)
+		r, left, err := hurried.settleOnce(ctx, docs, v)
 		sum = sum.Add(r)
 		if err != nil || len(left) == 0 {
 			return sum, err
@@ -180,12 +184,12 @@ func (w *Writer) Delete(ctx context.Context, gone []Gone) (int64, error) {
 // deleteOnce sends deletes once, and gives those that the target had no room
 // for.
 func (w *Writer) deleteOnce(ctx context.Context, gone []Gone) (removed int64, busy []Gone, err error) {
-	b := w.bodies.get()
-	defer w.bodies.put(b)
-	for _, g := range gone {
-		b.remove(g.Key, g.Found)
-	}
-	items, err := w.target.Bulk(ctx, w.destination(), w.options.Type, b.bytes(), len(gone))
+	items, err := w.bulk(ctx, len(gone), func(b *body) error {
+		for _, g := range gone {
+			b.remove(g.Key, g.Found)
+		}
+		return nil
+	})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -194,7 +198,7 @@ func (w *Writer) deleteOnce(ctx context.Context, gone []Gone) (removed int64, bu
 		case item.Status >= 200 && item.Status < 300:
 			removed++
 		case item.Status == http.StatusNotFound || item.Status == http.StatusConflict:
-		case item.Status == http.StatusTooManyRequests || item.Status >= 500:
+		case unserved(item.Status):
 			busy = append(busy, gone[i])
 		default:
 			return removed, nil, w.refused(batch.Doc{ID: []byte(gone[i].Key.ID)}, item)

@@ -3,7 +3,8 @@
 //
 // It may touch the leaves and package cluster. How a batch is written:
 //
-//  1. its documents are spliced into bulk bodies under the source's versions;
+//  1. its documents are spliced into bulk bodies under the source's versions,
+//     as large and as many at once as the Controller lets through;
 //  2. a body that is too large, or refused as a whole, is halved until the
 //     guilty document stands alone;
 //  3. items that the target was too busy for are sent again, only these;

@@ -116,7 +116,7 @@ func (e *engine) index(h header, source string) cluster.Item {
 	}
 	e.seq++
 	e.docs[h.ID+"|"+h.Routing] = stored{version: *h.Version, seqNo: e.seq, source: source}
-	return cluster.Item{Status: 201, Version: *h.Version}
+	return cluster.Item{Status: 201}
 }
 
 func (e *engine) remove(h header) cluster.Item {

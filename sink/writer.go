@@ -46,9 +46,11 @@ type Options struct {
 	Alias string
 	// Type is the documents' type, for targets that want one; else empty.
 	Type string
-	// MaxBytes bounds a bulk body; 8 MiB when zero: the smallest Amazon
-	// instances take 10 MiB, and larger bodies gain nothing measurable.
-	MaxBytes int
+	// Controller of the target, shared by all its writers; nil for one of its own.
+	Controller *Controller
+	// Urgency tells how urgent this index is beside others, where requests wait
+	// for their turn; nil for not at all.
+	Urgency func() int64
 	// Reject keeps a rejected document; nil stops the run at the first one.
 	Reject func(ctx context.Context, r Rejection) error
 	// Patience is how long a busy target is tried.
@@ -65,8 +67,11 @@ type Writer struct {
 
 // NewWriter gives a writer from one engine's index to another's.
 func NewWriter(source Source, target Target, o Options) *Writer {
-	if o.MaxBytes == 0 {
-		o.MaxBytes = 8 << 20
+	if o.Controller == nil {
+		o.Controller = NewController(Limits{}, nil)
+	}
+	if o.Urgency == nil {
+		o.Urgency = func() int64 { return 0 }
 	}
 	return &Writer{source: source, target: target, options: o, bodies: &bodies{}}
 }
@@ -76,7 +81,9 @@ func NewWriter(source Source, target Target, o Options) *Writer {
 // harmless. It does not release the batch.
 func (w *Writer) Write(ctx context.Context, b *batch.Batch) (Result, error) {
 	var sum Result
-	for _, docs := range split(b.Docs, w.options.MaxBytes) {
+	for left := b.Docs; len(left) > 0; {
+		var docs []batch.Doc
+		docs, left = w.body(left)
 		r, err := w.write(ctx, docs, b.Versioning)
 		sum = sum.Add(r)
 		if err != nil {
@@ -94,7 +101,7 @@ func (w *Writer) write(ctx context.Context, docs []batch.Doc, v batch.Versioning
 	var sum Result
 	left, conflicts := docs, []batch.Doc(nil)
 	err := retry.Do(ctx, w.options.Patience, func(ctx context.Context) error {
-		o, err := w.attempt(ctx, left, v)
+		o, err := w.pass(ctx, left, v)
 		sum = sum.Add(o.result)
 		conflicts = append(conflicts, o.conflicts...)
 		left = o.busy
@@ -125,6 +132,23 @@ func (o outcome) add(p outcome) outcome {
 	return outcome{result: o.result.Add(p.result), conflicts: append(o.conflicts, p.conflicts...), busy: append(o.busy, p.busy...)}
 }
 
+// pass sends documents once. Bodies may have to be smaller than they had when
+// the documents were chosen.
+func (w *Writer) pass(ctx context.Context, docs []batch.Doc, v batch.Versioning) (outcome, error) {
+	var sum outcome
+	for len(docs) > 0 {
+		var part []batch.Doc
+		part, docs = w.body(docs)
+		o, err := w.attempt(ctx, part, v)
+		sum = sum.add(o)
+		if err != nil {
+			sum.busy = append(sum.busy, docs...)
+			return sum, err
+		}
+	}
+	return sum, nil
+}
+
 // attempt sends documents once; what is refused as a whole is halved.
 func (w *Writer) attempt(ctx context.Context, docs []batch.Doc, v batch.Versioning) (outcome, error) {
 	items, err := w.send(ctx, docs, v)
@@ -145,7 +169,7 @@ func (w *Writer) attempt(ctx context.Context, docs []batch.Doc, v batch.Versioni
 	}
 	half := len(docs) / 2
 	for _, part := range [][]batch.Doc{docs[:half], docs[half:]} {
-		p, err := w.attempt(ctx, part, v)
+		p, err := w.pass(ctx, part, v)
 		o = o.add(p)
 		if err != nil && !retry.Retryable(err) {
 			return o, err
@@ -155,14 +179,32 @@ func (w *Writer) attempt(ctx context.Context, docs []batch.Doc, v batch.Versioni
 }
 
 func (w *Writer) send(ctx context.Context, docs []batch.Doc, v batch.Versioning) ([]cluster.Item, error) {
-	body := w.bodies.get()
-	defer w.bodies.put(body)
-	for i := range docs {
-		if err := body.index(&docs[i], v); err != nil {
-			return nil, err
+	return w.bulk(ctx, len(docs), func(body *body) error {
+		body.grow(docs)
+		for i := range docs {
+			if err := body.index(&docs[i], v); err != nil {
+				return err
+			}
 		}
-	}
-	return w.target.Bulk(ctx, w.destination(), w.options.Type, body.bytes(), len(docs))
+		return nil
+	})
+}
+
+// bulk sends one body when it is its turn; it is built no earlier, so that only
+// those on their way take memory. Once it is on its way it is waited for, also
+// when ctx ends: its documents then need not be sent again.
+func (w *Writer) bulk(ctx context.Context, items int, fill func(b *body) error) ([]cluster.Item, error) {
+	return w.options.Controller.send(ctx, w.options.Urgency(), items, func(ctx context.Context) (int, []cluster.Item, error) {
+		body := w.bodies.get()
+		defer w.bodies.put(body)
+		if err := fill(body); err != nil {
+			return 0, nil, err
+		}
+		ctx, free := retry.Linger(ctx, lastWords)
+		defer free()
+		verdicts, err := w.target.Bulk(ctx, w.destination(), w.options.Type, body.bytes(), items)
+		return len(body.bytes()), verdicts, err
+	})
 }
 
 // destination is the name that bulks are sent to.
@@ -182,7 +224,7 @@ func (w *Writer) judge(ctx context.Context, docs []batch.Doc, items []cluster.It
 			o.result.Applied++
 		case item.Status == http.StatusConflict:
 			o.conflicts = append(o.conflicts, docs[i])
-		case item.Status == http.StatusTooManyRequests || item.Status >= 500:
+		case unserved(item.Status):
 			o.result.Busy++
 			o.busy = append(o.busy, docs[i])
 		case item.Error.OfIndex():
@@ -241,24 +283,21 @@ func (e *busyError) Error() string {
 // Temporary makes the items be sent again.
 func (e *busyError) Temporary() bool { return true }
 
-// split cuts documents into runs whose bodies stay within most bytes; a
-// document larger than that goes alone.
-func split(docs []batch.Doc, most int) [][]batch.Doc {
-	var out [][]batch.Doc
-	start, held := 0, 0
+// body divides documents into those that fit into one body, and the others; one
+// larger than that goes alone.
+func (w *Writer) body(docs []batch.Doc) (first, others []batch.Doc) {
+	most, held := w.options.Controller.Pace().BulkBytes, 0
 	for i := range docs {
-		n := docs[i].Size() + overhead
-		if i > start && held+n > most {
-			out = append(out, docs[start:i])
-			start, held = i, 0
+		held += docs[i].Size() + overhead
+		if i > 0 && held > most {
+			return docs[:i], docs[i:]
 		}
-		held += n
 	}
-	if start < len(docs) {
-		out = append(out, docs[start:])
-	}
-	return out
+	return docs, nil
 }
+
+// lastWords bounds the wait for a bulk after ctx has ended.
+const lastWords = 5 * time.Second
 
 // settlePatience bounds the wait for the target to forget a deleted version:
 // its clock for that ticks every 200 ms.

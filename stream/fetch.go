@@ -8,6 +8,7 @@ import (
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/jsonscan"
 	"esferry/internal/retry"
 	"esferry/internal/shard"
 )
@@ -26,7 +27,7 @@ type Fetcher struct {
 }
 
 // NewFetcher gives a fetcher of an index's documents whose pages share the
-// budget with every reader's. Of the options it needs the sizes and Types.
+// budget with every reader's. Of the options it needs the sizes, Types and Pace.
 func NewFetcher(source Lookup, index string, budget *batch.Budget, o Options) *Fetcher {
 	return &Fetcher{source: source, index: index, pages: newPager(budget, o)}
 }
@@ -37,13 +38,14 @@ func NewFetcher(source Lookup, index string, budget *batch.Budget, o Options) *F
 // the sequence ends after the first one.
 func (f *Fetcher) Fetch(ctx context.Context, keys []cluster.Key) iter.Seq2[*batch.Batch, error] {
 	return func(yield func(*batch.Batch, error) bool) {
+		lane := f.pages.options.Pace.Lane()
 		for len(keys) > 0 {
 			var (
 				b    *batch.Batch
 				done int
 			)
 			err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) (err error) {
-				b, done, err = f.page(ctx, keys)
+				b, done, err = f.page(ctx, lane, keys)
 				return err
 			})
 			if err != nil {
@@ -63,10 +65,14 @@ func (f *Fetcher) Fetch(ctx context.Context, keys []cluster.Key) iter.Seq2[*batc
 }
 
 // page fetches the first keys, as many as a page should have.
-func (f *Fetcher) page(ctx context.Context, keys []cluster.Key) (*batch.Batch, int, error) {
+func (f *Fetcher) page(ctx context.Context, lane *batch.Lane, keys []cluster.Key) (*batch.Batch, int, error) {
 	for {
 		n := min(f.pages.docs(), len(keys))
+		if err := lane.Wait(ctx); err != nil {
+			return nil, 0, err
+		}
 		wire, err := f.source.Documents(ctx, f.index, keys[:n])
+		lane.Answered()
 		if err != nil {
 			return nil, 0, err
 		}
@@ -75,18 +81,19 @@ func (f *Fetcher) page(ctx context.Context, keys []cluster.Key) (*batch.Batch, i
 			f.pages.weigh(wire.Length, n)
 			continue
 		}
-		buf, release, err := f.pages.receive(ctx, wire, n)
+		room, _, err := f.pages.receive(ctx, wire, n)
 		if err != nil {
 			return nil, 0, &interruption{err}
 		}
-		docs, err := CutDocuments(buf, keys[:n])
+		docs, err := CutDocuments(room.Buf, keys[:n])
 		if err != nil {
-			release()
+			room.Release()
 			return nil, 0, err
 		}
-		f.pages.weigh(int64(len(buf)), n)
+		f.pages.weigh(int64(len(room.Buf)), n)
 		f.pages.untype(docs)
-		return batch.New(shard.All(shard.ID{Index: f.index}), docs, release), n, nil
+		lane.Spent(n, int64(len(room.Buf)))
+		return batch.New(shard.All(shard.ID{Index: f.index}), docs, room.Release), n, nil
 	}
 }
 
@@ -102,15 +109,14 @@ func (i *interruption) Unwrap() error { return i.error }
 // CutDocuments reads the answer to keys (_mget) without decoding documents: it
 // gives those that were found, under their keys.
 func CutDocuments(buf []byte, keys []cluster.Key) ([]batch.Doc, error) {
-	s := &scanner{buf: buf}
+	s := jsonscan.New(buf)
 	var docs []batch.Doc
 	answered := 0
-	err := s.object(func(key []byte) error {
+	err := s.Object(func(key []byte) error {
 		if string(key) != "docs" {
-			_, err := s.value()
-			return err
+			return s.Skip()
 		}
-		return s.array(func() error {
+		return s.Array(func() error {
 			if answered == len(keys) {
 				return errors.New("more documents are answered than were asked for")
 			}
@@ -141,17 +147,17 @@ func CutDocuments(buf []byte, keys []cluster.Key) ([]batch.Doc, error) {
 
 // document cuts one answer. Neither found nor not found, as when a shard could
 // not answer, is an error.
-func document(s *scanner) (batch.Doc, bool, error) {
+func document(s *jsonscan.Scanner) (batch.Doc, bool, error) {
 	d := batch.Doc{SeqNo: -1}
 	var found, told bool
 	var failure []byte
-	err := s.object(func(key []byte) (err error) {
+	err := s.Object(func(key []byte) (err error) {
 		switch string(key) {
 		case "found":
 			told = true
-			return boolean(s, &found)
+			return s.Bool(&found)
 		case "error":
-			failure, err = s.value()
+			failure, err = s.Value()
 			return err
 		default:
 			return member(s, &d, key)

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"esferry/internal/batch"
+	"esferry/internal/jsonscan"
 )
 
 // Page is a scroll page, cut. Its documents are slices of the buffer it was
@@ -29,15 +29,16 @@ type Page struct {
 
 // Cut reads a scroll page without decoding documents (protocol 6). It fails on
 // a page that ends early and on one that is not a search's answer; it does not
-// judge whether the answer covers everything, which Whole does.
-func Cut(buf []byte) (*Page, error) {
-	s := &scanner{buf: buf}
-	p := &Page{Total: -1}
-	if err := s.object(func(key []byte) error { return p.top(s, key) }); err != nil {
-		return nil, fmt.Errorf("cut a page of %d bytes: %w", len(buf), err)
+// judge whether the answer covers everything, which Whole does. The documents are appended to docs, whose memory may be used again.
+func Cut(buf []byte, docs []batch.Doc) (*Page, error) {
+	s := jsonscan.New(buf)
+	p := &Page{Total: -1, Docs: docs}
+	err := s.Object(func(key []byte) error { return p.top(s, key) })
+	if err == nil {
+		err = s.End()
 	}
-	if s.space() != 0 || s.pos < len(buf) {
-		return nil, fmt.Errorf("cut a page of %d bytes: more follows its end at byte %d", len(buf), s.pos)
+	if err != nil {
+		return nil, fmt.Errorf("cut a page of %d bytes: %w", len(buf), err)
 	}
 	return p, nil
 }
@@ -61,42 +62,41 @@ func (p *Page) Whole() error {
 	}
 }
 
-func (p *Page) top(s *scanner, key []byte) error {
+func (p *Page) top(s *jsonscan.Scanner, key []byte) error {
 	switch string(key) {
 	case "_scroll_id":
-		raw, err := s.value()
+		raw, err := s.Value()
 		if err != nil {
 			return err
 		}
 		return json.Unmarshal(raw, &p.ScrollID)
 	case "timed_out":
-		return boolean(s, &p.timedOut)
+		return s.Bool(&p.timedOut)
 	case "terminated_early":
-		return boolean(s, &p.terminatedEarly)
+		return s.Bool(&p.terminatedEarly)
 	case "error":
-		raw, err := s.value()
+		raw, err := s.Value()
 		p.failure = raw
 		return err
 	case "_shards":
-		return s.object(func(key []byte) error { return p.shard(s, key) })
+		return s.Object(func(key []byte) error { return p.shard(s, key) })
 	case "hits":
-		return s.object(func(key []byte) error { return p.hits(s, key) })
+		return s.Object(func(key []byte) error { return p.hits(s, key) })
 	default:
-		_, err := s.value()
-		return err
+		return s.Skip()
 	}
 }
 
-func (p *Page) shard(s *scanner, key []byte) error {
+func (p *Page) shard(s *jsonscan.Scanner, key []byte) error {
 	switch string(key) {
 	case "total":
-		return number(s, &p.shards.total)
+		return s.Int(&p.shards.total)
 	case "successful":
-		return number(s, &p.shards.successful)
+		return s.Int(&p.shards.successful)
 	case "failed":
-		return number(s, &p.shards.failed)
+		return s.Int(&p.shards.failed)
 	default:
-		raw, err := s.value()
+		raw, err := s.Value()
 		if string(key) == "failures" {
 			p.failures = raw
 		}
@@ -104,103 +104,65 @@ func (p *Page) shard(s *scanner, key []byte) error {
 	}
 }
 
-func (p *Page) hits(s *scanner, key []byte) error {
+func (p *Page) hits(s *jsonscan.Scanner, key []byte) error {
 	switch string(key) {
 	case "total":
 		// A number before 7, an object from then on.
-		if s.space() != '{' {
-			return number(s, &p.Total)
+		if s.Peek() != '{' {
+			return s.Int(&p.Total)
 		}
-		return s.object(func(key []byte) error {
+		return s.Object(func(key []byte) error {
 			if string(key) == "value" {
-				return number(s, &p.Total)
+				return s.Int(&p.Total)
 			}
-			_, err := s.value()
-			return err
+			return s.Skip()
 		})
 	case "hits":
-		return s.array(func() error {
-			d := batch.Doc{SeqNo: -1}
-			if err := s.object(func(key []byte) error { return member(s, &d, key) }); err != nil {
+		return s.Array(func() error {
+			p.Docs = append(p.Docs, batch.Doc{SeqNo: -1})
+			d := &p.Docs[len(p.Docs)-1]
+			if err := s.Object(func(key []byte) error { return member(s, d, key) }); err != nil {
 				return err
 			}
 			if d.ID == nil {
 				return errors.New("a document has no _id")
 			}
-			p.Docs = append(p.Docs, d)
 			return nil
 		})
 	default:
-		_, err := s.value()
-		return err
+		return s.Skip()
 	}
 }
 
-func member(s *scanner, d *batch.Doc, key []byte) error {
+func member(s *jsonscan.Scanner, d *batch.Doc, key []byte) error {
 	var err error
 	switch string(key) {
 	case "_id":
-		d.ID, err = quoted(s)
+		d.ID, err = s.Quoted()
 	case "_routing":
-		d.Routing, err = quoted(s)
+		d.Routing, err = s.Quoted()
 	case "_type":
 		// null where a document was asked for by id and is not there.
-		if d.Type, err = s.value(); err == nil && d.Type[0] != '"' {
+		if d.Type, err = s.Value(); err == nil && d.Type[0] != '"' {
 			d.Type = nil
 		}
 	case "_parent":
-		d.Parent, err = quoted(s)
+		d.Parent, err = s.Quoted()
 	case "_version":
-		err = number(s, &d.Version)
+		err = s.Int(&d.Version)
 	case "_seq_no":
-		err = number(s, &d.SeqNo)
+		err = s.Int(&d.SeqNo)
 	case "_primary_term":
-		err = number(s, &d.Term)
+		err = s.Int(&d.Term)
 	case "_source":
-		d.Source, err = s.value()
+		d.Source, err = s.Value()
 		if err == nil && d.Source[0] != '{' {
 			err = fmt.Errorf("the _source of document %s is not an object", d.ID)
 		}
 	default:
-		_, err = s.value()
+		err = s.Skip()
 	}
 	return err
-}
-
-func quoted(s *scanner) ([]byte, error) {
-	if s.space() != '"' {
-		return nil, fmt.Errorf("byte %d of the page begins no string", s.pos)
-	}
-	return s.text()
-}
-
-func number(s *scanner, to *int64) error {
-	raw, err := s.value()
-	if err != nil {
-		return err
-	}
-	n, err := strconv.ParseInt(string(raw), 10, 64)
-	if err != nil {
-		return fmt.Errorf("read a number: %w", err)
-	}
-	*to = n
-	return nil
-}
-
-func boolean(s *scanner, to *bool) error {
-	raw, err := s.value()
-	if err != nil {
-		return err
-	}
-	switch string(raw) {
-	case "true":
-		*to = true
-	case "false":
-		*to = false
-	default:
-		return fmt.Errorf("%.20q is neither true nor false", raw)
-	}
-	return nil
 }
 
 // scrollID finds the scroll's name in the beginning of a page; "" where it
@@ -212,11 +174,11 @@ func scrollID(start []byte) string {
 	if at < 0 {
 		return ""
 	}
-	s := &scanner{buf: start, pos: at + len(key)}
-	if s.expect(':') != nil {
+	s := jsonscan.New(start[at+len(key):])
+	if s.Expect(':') != nil {
 		return ""
 	}
-	raw, err := s.text()
+	raw, err := s.Text()
 	var id string
 	if err != nil || json.Unmarshal(raw, &id) != nil {
 		return ""

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"esferry/internal/batch"
+	"esferry/internal/corpus"
 	"esferry/stream"
 )
 
@@ -21,7 +25,7 @@ func TestCutGivesSlicesAsTheyCame(t *testing.T) {
 		t.Helper()
 		hit := `{"_index":"i","_type":"_doc","_id":"a\"\\b","_version":7,"_seq_no":9,"_primary_term":2,"_score":null,"_routing":"r\u00e9","_source":` + source + `,"sort":[0]}`
 		for _, total := range []string{"1", `{"value":1,"relation":"eq"}`} {
-			p, err := stream.Cut([]byte(page(total, hit)))
+			p, err := stream.Cut([]byte(page(total, hit)), nil)
 			if err != nil {
 				t.Errorf("source %.80q: %v", source, err)
 				return
@@ -47,11 +51,11 @@ func TestCutGivesSlicesAsTheyCame(t *testing.T) {
 func TestCutRefusesEveryTruncation(t *testing.T) {
 	whole := page("2", `{"_id":"a","_version":1,"_seq_no":0,"_primary_term":1,"_source":{"a":"\\\"}"}},{"_id":"b","_version":1,"_source":{"n":[1,{"x":2}]}}`)
 	for n := range len(whole) {
-		if p, err := stream.Cut([]byte(whole[:n])); err == nil {
+		if p, err := stream.Cut([]byte(whole[:n]), nil); err == nil {
 			t.Fatalf("cut after %d bytes: got %+v, want an error", n, p)
 		}
 	}
-	if _, err := stream.Cut([]byte(whole + "x")); err == nil {
+	if _, err := stream.Cut([]byte(whole+"x"), nil); err == nil {
 		t.Error("a byte after the end: got no error")
 	}
 }
@@ -59,7 +63,7 @@ func TestCutRefusesEveryTruncation(t *testing.T) {
 func TestWholeRefusesPartialAnswers(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()
-		p, err := stream.Cut([]byte(text))
+		p, err := stream.Cut([]byte(text), nil)
 		if err == nil {
 			err = p.Whole()
 		}
@@ -79,79 +83,118 @@ func TestWholeRefusesPartialAnswers(t *testing.T) {
 	f(`<html>502</html>`, "belongs")
 }
 
-// reference reads a page with encoding/json, keys compared as they are.
-func reference(input []byte) (ids, sources []json.RawMessage, ok bool) {
-	var top struct{ Hits json.RawMessage }
-	var raw map[string]json.RawMessage
-	if json.Unmarshal(input, &raw) != nil {
-		return nil, nil, false
+// reference reads a page's hits with encoding/json, keys compared as they are.
+func reference(input []byte) (hits []map[string]json.RawMessage, ok bool) {
+	var top, inner map[string]json.RawMessage
+	if json.Unmarshal(input, &top) != nil || json.Unmarshal(top["hits"], &inner) != nil || json.Unmarshal(inner["hits"], &hits) != nil {
+		return nil, false
 	}
-	top.Hits = raw["hits"]
-	var hits map[string]json.RawMessage
-	if json.Unmarshal(top.Hits, &hits) != nil {
-		return nil, nil, false
-	}
-	var list []map[string]json.RawMessage
-	if json.Unmarshal(hits["hits"], &list) != nil {
-		return nil, nil, false
-	}
-	for _, h := range list {
-		ids, sources = append(ids, h["_id"]), append(sources, h["_source"])
-	}
-	return ids, sources, true
+	return hits, hits != nil
 }
 
-// FuzzCut holds the cutter against encoding/json: the same documents or an
-// error for valid JSON, and no panic for anything.
+// FuzzCut holds the cutter against encoding/json: for valid JSON the same
+// documents, or an error where one is none; no panic for anything.
 func FuzzCut(f *testing.F) {
 	f.Add(page("1", `{"_id":"a","_version":1,"_source":{"a":"\\\"}","b":[1,2,{"c":null}]}}`))
-	f.Add(page(`{"value":2,"relation":"eq"}`, `{"_id":"a","_source":{}},{"_id":"b","_routing":"x","_source":{"x":1e400}}`))
+	f.Add(page(`{"value":2,"relation":"eq"}`, `{"_id":"a","_source":{}},{"_id":"b","_routing":"x","_seq_no":7,"_source":{"x":1e400}}`))
 	f.Add(page("0", ""))
 	f.Add("{ \"hits\" :\n{\"hits\" : [ {\"_id\":\"\\u0061\" , \"_source\" : {\"\\\\\":\"\\\\\"} } ] } }")
 	f.Add(`{"hits":{"hits":[{"_id":"a","_source":{"x":`)
 	f.Fuzz(func(t *testing.T, input string) {
-		p, err := stream.Cut([]byte(input))
-		if err != nil || !json.Valid([]byte(input)) {
+		p, err := stream.Cut([]byte(input), nil)
+		if !json.Valid([]byte(input)) {
 			return
 		}
-		ids, sources, ok := reference([]byte(input))
+		hits, ok := reference([]byte(input))
 		if !ok || strings.Count(input, `"hits"`) > 2 || repeated(input) {
 			// Not a search's answer, or one with a key twice, which engines never send.
 			return
 		}
-		if len(ids) != len(p.Docs) {
-			t.Fatalf("got %d documents, want %d", len(p.Docs), len(ids))
+		if err != nil {
+			if whole(hits) && strings.HasPrefix(input, `{"_scroll_id":"abc","took":1,"timed_out":false,"_shards":{"total":1,"successful":1,"skipped":0,"failed":0},"hits":{"total":1,`) {
+				t.Fatalf("got %v for a page of whole documents", err)
+			}
+			return
+		}
+		if len(hits) != len(p.Docs) {
+			t.Fatalf("got %d documents, want %d", len(p.Docs), len(hits))
 		}
 		for i, d := range p.Docs {
-			if !bytes.Equal(d.ID, bytes.TrimSpace(ids[i])) || d.Source != nil && !bytes.Equal(d.Source, bytes.TrimSpace(sources[i])) {
-				t.Errorf("document %d: got %s %s, want %s %s", i, d.ID, d.Source, ids[i], sources[i])
+			if !bytes.Equal(d.ID, hits[i]["_id"]) || !bytes.Equal(d.Routing, hits[i]["_routing"]) || !bytes.Equal(d.Source, hits[i]["_source"]) {
+				t.Errorf("document %d: got %s %s %s, want %s", i, d.ID, d.Routing, d.Source, hits[i])
+			}
+			if n, there := hits[i]["_seq_no"]; there && string(n) != strconv.FormatInt(d.SeqNo, 10) && string(n) != "-0" {
+				t.Errorf("document %d: got sequence number %d, want %s", i, d.SeqNo, n)
 			}
 		}
 	})
 }
 
+// whole reports whether each hit is a document as engines send it.
+func whole(hits []map[string]json.RawMessage) bool {
+	for _, h := range hits {
+		for key, v := range h {
+			switch key {
+			case "_id", "_routing", "_parent":
+				if v[0] != '"' {
+					return false
+				}
+			case "_source":
+				if v[0] != '{' {
+					return false
+				}
+			case "_version", "_seq_no", "_primary_term":
+				if _, err := strconv.ParseInt(string(v), 10, 64); err != nil {
+					return false
+				}
+			}
+		}
+		if h["_id"] == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // repeated reports whether a member that the cutter reads stands twice in one
 // hit, or is spelled with escapes.
 func repeated(input string) bool {
-	for _, key := range []string{`_id`, `_source`} {
-		if strings.Count(input, key) > strings.Count(input, `{"_id"`)+strings.Count(input, `,"_source"`) {
+	for _, key := range []string{`_id`, `_source`, `_routing`, `_seq_no`} {
+		if strings.Count(input, key) > strings.Count(input, `{"_id"`)+strings.Count(input, `,"`+key+`"`) {
 			return true
 		}
 	}
 	return strings.Contains(input, `\u`)
 }
 
+// BenchmarkCut cuts pages of a thousand documents: log lines of 700 bytes as
+// the bench's, one of text alone, and one of numbers.
 func BenchmarkCut(b *testing.B) {
-	var hits []string
-	for i := range 1000 {
-		hits = append(hits, fmt.Sprintf(`{"_index":"logs","_id":"%d","_version":1,"_seq_no":%d,"_primary_term":1,"_score":null,"_source":{"message":"%s"},"sort":[%d]}`, i, i, strings.Repeat("the quick brown fox ", 33), i))
+	f := func(name, source string) {
+		b.Run(name, func(b *testing.B) {
+			var hits []string
+			for i := range 1000 {
+				hits = append(hits, fmt.Sprintf(`{"_index":"logs","_type":"_doc","_id":"2026-11-01-%06d","_version":1,"_seq_no":%d,"_primary_term":1,"_score":null,"_source":%s,"sort":[%d]}`, i, i, source, i))
+			}
+			text := []byte(page("1000", strings.Join(hits, ",")))
+			var docs []batch.Doc
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				p, err := stream.Cut(text, docs)
+				if err != nil {
+					b.Fatal(err)
+				}
+				docs = p.Docs[:0]
+			}
+		})
 	}
-	text := []byte(page("1000", strings.Join(hits, ",")))
-	b.SetBytes(int64(len(text)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := stream.Cut(text); err != nil {
+	for d, err := range corpus.Logs(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), 1, 7) {
+		if err != nil {
 			b.Fatal(err)
 		}
+		f("log", string(d.Source))
 	}
+	f("text", `{"message":"`+strings.Repeat("the quick brown fox ", 33)+`"}`)
+	f("numbers", `{"n":[`+strings.Repeat("12345.678,", 69)+`0]}`)
 }

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -43,6 +44,8 @@ type Options struct {
 	// Types keeps each document's type and parent, for indices of several types;
 	// otherwise they are not told.
 	Types bool
+	// Pace bounds how fast the engine is asked; nil does not.
+	Pace *batch.Pace
 }
 
 // pager sizes pages and takes them off the wire. Safe for concurrent use.
@@ -70,10 +73,14 @@ func newPager(budget *batch.Budget, o Options) *pager {
 
 // docs is how many documents the next page should have.
 func (p *pager) docs() int {
+	docs, bytes := p.options.Pace.Page(maxPageDocs, p.options.PageBytes)
 	if p.options.PageDocs > 0 {
-		return min(p.options.PageDocs, maxPageDocs)
+		docs = min(docs, p.options.PageDocs)
+		if bytes == p.options.PageBytes {
+			return docs
+		}
 	}
-	return int(min(max(1, p.options.PageBytes/max(1, p.docBytes.Load())), maxPageDocs))
+	return min(docs, int(max(1, bytes/max(1, p.docBytes.Load()))))
 }
 
 // most is how large a page of so many documents may become. One that cannot be
@@ -105,53 +112,53 @@ func (p *pager) weigh(bytes int64, docs int) {
 	p.docBytes.Store(now)
 }
 
-// receive waits for room and reads a page of at most docs documents; the
-// release function gives the room back. With an error it gives what it got of
-// the page, for which no room is held.
-func (p *pager) receive(ctx context.Context, wire cluster.Page, docs int) ([]byte, func(), error) {
+// receive waits for room and reads a page of at most docs documents into it.
+// With an error it gives the beginning of what it got, for which no room is
+// held.
+func (p *pager) receive(ctx context.Context, wire cluster.Page, docs int) (*batch.Room, []byte, error) {
 	defer wire.Body.Close()
+	if wire.Length > maxPage {
+		start, _ := io.ReadAll(io.LimitReader(wire.Body, preface)) //nolint:errcheck // it is an error already
+		return nil, start, fmt.Errorf("a page of %d bytes is announced, which no engine can send", wire.Length)
+	}
 	length := wire.Length
 	if length < 0 {
 		length = p.options.PageBytes
 	}
-	release, err := p.budget.Acquire(ctx, length)
+	room, err := p.budget.Room(ctx, length)
 	if err != nil {
 		return nil, nil, err
 	}
-	buf, err := p.read(wire, docs)
-	if err != nil {
-		release()
-		return buf, nil, err
+	if err := p.read(wire, room, docs); err != nil {
+		start := bytes.Clone(room.Buf[:min(len(room.Buf), preface)])
+		room.Release()
+		return nil, start, err
 	}
-	return buf, release, nil
+	return room, nil, nil
 }
 
-// read takes a page off the wire; with an error it gives what it got of it. One
+// read takes a page off the wire, and leaves in the room what it got of it. One
 // of unknown length that grows far over what pages aim at is given up, and the
 // next ones are asked for smaller.
-func (p *pager) read(wire cluster.Page, docs int) ([]byte, error) {
-	if wire.Length > maxPage {
-		buf, _ := io.ReadAll(io.LimitReader(wire.Body, preface)) //nolint:errcheck // it is an error already
-		return buf, fmt.Errorf("a page of %d bytes is announced, which no engine can send", wire.Length)
-	}
+func (p *pager) read(wire cluster.Page, room *batch.Room, docs int) error {
 	if wire.Length >= 0 {
-		buf := make([]byte, wire.Length)
-		n, err := io.ReadFull(wire.Body, buf)
-		if err != nil {
-			return buf[:n], fmt.Errorf("read a page of %d bytes: %w", wire.Length, err)
+		n, err := io.ReadFull(wire.Body, room.Buf)
+		if room.Buf = room.Buf[:n]; err != nil {
+			return fmt.Errorf("read a page of %d bytes: %w", wire.Length, err)
 		}
-		return buf, nil
+		return nil
 	}
 	most := p.most(docs)
-	buf, err := io.ReadAll(io.LimitReader(wire.Body, most+1))
-	if err != nil {
-		return buf, fmt.Errorf("read a page: %w", err)
+	into := bytes.NewBuffer(room.Buf[:0])
+	_, err := into.ReadFrom(io.LimitReader(wire.Body, most+1))
+	if room.Buf = into.Bytes(); err != nil {
+		return fmt.Errorf("read a page: %w", err)
 	}
-	if int64(len(buf)) > most {
+	if int64(len(room.Buf)) > most {
 		p.weigh(most, docs)
-		return buf, fmt.Errorf("the page is larger than %d bytes; smaller ones are asked for", most)
+		return fmt.Errorf("the page is larger than %d bytes; smaller ones are asked for", most)
 	}
-	return buf, nil
+	return nil
 }
 
 // untype takes off what the reader is not to tell.

@@ -62,7 +62,7 @@ func (e *InterruptedError) Temporary() bool { return e.again }
 // error, an *InterruptedError unless ctx ended.
 func (r *Reader) Read(ctx context.Context, p shard.Position, w shard.Window) iter.Seq2[*batch.Batch, error] {
 	return func(yield func(*batch.Batch, error) bool) {
-		s := &scroll{reader: r, position: p, window: w, size: r.pages.docs(), total: -1}
+		s := &scroll{reader: r, lane: r.pages.options.Pace.Lane(), position: p, window: w, size: r.pages.docs(), total: -1}
 		defer s.close(ctx)
 		for {
 			b, err := s.next(ctx)
@@ -80,6 +80,7 @@ func (r *Reader) Read(ctx context.Context, p shard.Position, w shard.Window) ite
 // scroll is one window being read, by one goroutine.
 type scroll struct {
 	reader   *Reader
+	lane     *batch.Lane
 	position shard.Position
 	window   shard.Window
 	size     int
@@ -99,7 +100,7 @@ func (s *scroll) next(ctx context.Context) (*batch.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, release, err := s.receive(ctx, wire)
+	page, room, err := s.receive(ctx, wire)
 	if err != nil {
 		return nil, err
 	}
@@ -109,23 +110,27 @@ func (s *scroll) next(ctx context.Context) (*batch.Batch, error) {
 	}
 	s.seen += int64(len(page.Docs))
 	if first && page.terminatedEarly {
-		release()
+		room.Release()
 		return nil, errors.New("the search was terminated early on its first page")
 	}
 	if err := s.judge(page); err != nil {
-		release()
+		room.Release()
 		return nil, err
 	}
 	if len(page.Docs) == 0 {
-		release()
+		room.Release()
 		return nil, nil
 	}
-	return batch.New(s.window, page.Docs, release), nil
+	return batch.New(s.window, page.Docs, room.Release), nil
 }
 
 // fetch asks for a page. A first page far over its bytes is given up unread,
 // and the window opened again with smaller pages.
 func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
+	if err := s.lane.Wait(ctx); err != nil {
+		return cluster.Page{}, err
+	}
+	defer s.lane.Answered()
 	o := s.reader.pages.options
 	if s.id != "" {
 		return s.reader.source.NextPage(ctx, s.window, s.id, o.KeepAlive)
@@ -156,22 +161,27 @@ func (s *scroll) abandon(ctx context.Context, page cluster.Page) {
 	s.id = ""
 }
 
-// receive waits for room, then reads and cuts a page. The release function
-// gives the room back.
-func (s *scroll) receive(ctx context.Context, wire cluster.Page) (*Page, func(), error) {
-	buf, release, err := s.reader.pages.receive(ctx, wire, s.size)
-	if err == nil {
-		var page *Page
-		if page, err = Cut(buf); err == nil {
-			s.reader.pages.weigh(int64(len(buf)), len(page.Docs))
-			s.reader.pages.untype(page.Docs)
-			return page, release, nil
-		}
-		release()
+// receive waits for room, then reads and cuts a page. The room holds it until
+// it is given back.
+func (s *scroll) receive(ctx context.Context, wire cluster.Page) (*Page, *batch.Room, error) {
+	pages := s.reader.pages
+	room, start, err := pages.receive(ctx, wire, s.size)
+	if err != nil {
+		// Also a torn page names its scroll, which has to be freed.
+		s.name(scrollID(start))
+		return nil, nil, err
 	}
-	// Also a torn page names its scroll, which has to be freed.
-	s.name(scrollID(buf))
-	return nil, nil, err
+	page, err := Cut(room.Buf, room.Docs)
+	if err != nil {
+		s.name(scrollID(room.Buf))
+		room.Release()
+		return nil, nil, err
+	}
+	room.Docs = page.Docs
+	pages.weigh(int64(len(room.Buf)), len(page.Docs))
+	pages.untype(page.Docs)
+	s.lane.Spent(len(page.Docs), int64(len(room.Buf)))
+	return page, room, nil
 }
 
 // name notes the newest id of the scroll, where a page gives one.

@@ -1,22 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"math"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
-	"time"
 
+	"esferry/bench/measure"
 	"esferry/internal/lab"
 )
 
@@ -67,12 +62,11 @@ func compare(ctx context.Context, rounds int, rclone string) (err error) {
 				return err
 			}
 			for _, job := range t.jobs(target) {
-				before := s.busy()
-				m, err := measure(ctx, job)
+				row, err := s.measure(ctx, job)
 				if err != nil {
 					return err
 				}
-				fmt.Printf("| %d | %s | %s | %.2f | %.2f | %.2f | %.0f |\n", round+1, t.name, job.what, m.wall.Seconds(), m.cpu.Seconds(), s.busy()-before, m.megabytes)
+				fmt.Printf("| %d | %s | %s | %s |\n", round+1, t.name, job.what, row)
 			}
 			if err := os.RemoveAll(filepath.Join(s.to.Dir, target)); err != nil {
 				return err
@@ -80,6 +74,20 @@ func compare(ctx context.Context, rounds int, rclone string) (err error) {
 		}
 	}
 	return nil
+}
+
+// measure runs a job and gives what it and the gateways took.
+func (s *stage) measure(ctx context.Context, j job) (row string, err error) {
+	before, err := s.busy()
+	if err != nil {
+		return "", err
+	}
+	u, _, err := measure.Run(ctx, measure.Program{Argv: j.argv, Env: j.env})
+	if err != nil {
+		return "", err
+	}
+	after, err := s.busy()
+	return fmt.Sprintf("%.2f | %.2f | %.2f | %.0f", u.Wall.Seconds(), u.CPU.Seconds(), after-before, float64(u.Peak)/1e6), err
 }
 
 // start brings up both gateways and an engine that writes nothing.
@@ -103,29 +111,11 @@ func (s *stage) start(ctx context.Context) (err error) {
 	return err
 }
 
-// ticks a second is what Linux counts the CPU time of processes in.
-const ticks = 100
-
 // busy is the CPU time of both gateways so far, in seconds; on a machine with
 // other work it says more than the clock.
-func (s *stage) busy() (seconds float64) {
-	for _, g := range []*lab.Gateway{s.from, s.to} {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.PID()))
-		if err != nil {
-			return math.NaN()
-		}
-		// The program's name, in brackets, may hold spaces; user and system time
-		// are the 12th and 13th field behind it.
-		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-		for _, field := range fields[11:13] {
-			n, err := strconv.ParseFloat(field, 64)
-			if err != nil {
-				return math.NaN()
-			}
-			seconds += n / ticks
-		}
-	}
-	return seconds
+func (s *stage) busy() (seconds float64, err error) {
+	cpu, err := measure.Groups(s.from.PID(), s.to.PID())
+	return cpu.Seconds(), err
 }
 
 // tool is what copies.
@@ -143,12 +133,13 @@ type job struct {
 
 func (s *stage) tools(ctx context.Context, rclone string) ([]tool, error) {
 	ferry := filepath.Join(s.dir, "esferry")
-	if err := command(ctx, nil, "go", "build", "-trimpath", "-o", ferry, "./cmd/esferry"); err != nil {
+	if _, _, err := measure.Run(ctx, measure.Program{Argv: []string{"go", "build", "-trimpath", "-o", ferry, "./cmd/esferry"}}); err != nil {
 		return nil, err
 	}
 	if rclone == "" {
 		rclone = filepath.Join(s.dir, "rclone")
-		if err := command(ctx, []string{"GOBIN=" + s.dir, "GOFLAGS="}, "go", "install", rcloneModule); err != nil {
+		build := measure.Program{Argv: []string{"go", "install", rcloneModule}, Env: []string{"GOBIN=" + s.dir, "GOFLAGS="}}
+		if _, _, err := measure.Run(ctx, build); err != nil {
 			return nil, err
 		}
 	}
@@ -194,36 +185,4 @@ snapshot:
 		fmt.Fprintln(os.Stderr, "bench:", err)
 	}
 	return path
-}
-
-// measurement is what a command took.
-type measurement struct {
-	wall, cpu time.Duration
-	megabytes float64
-}
-
-func measure(ctx context.Context, j job) (measurement, error) {
-	cmd := exec.CommandContext(ctx, j.argv[0], j.argv[1:]...) //nolint:gosec // the tools are built here
-	cmd.Env = append(os.Environ(), j.env...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	began := time.Now()
-	if err := cmd.Run(); err != nil {
-		return measurement{}, fmt.Errorf("%s: %w\n%s", strings.Join(j.argv, " "), err, out.String())
-	}
-	m := measurement{wall: time.Since(began), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
-	if used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		// Linux counts in KiB.
-		m.megabytes = float64(used.Maxrss) * 1024 / 1e6
-	}
-	return m, nil
-}
-
-func command(ctx context.Context, env []string, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // as above
-	cmd.Env = append(os.Environ(), env...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
-	}
-	return nil
 }

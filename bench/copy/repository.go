@@ -31,7 +31,7 @@ func repository(dir string) error {
 		if err != nil {
 			return err
 		}
-		// In small pieces: a child's peak of memory is never below its parent's.
+		// In small pieces: nothing of it has to be held.
 		_, err = io.CopyN(f, random, size)
 		return errors.Join(err, f.Close())
 	}

@@ -158,28 +158,6 @@ nights that were missed are carried by the next one.`,
 	return cmd
 }
 
-func (iv *invocation) verifyCommand() *cobra.Command {
-	var level string
-	cmd := &cobra.Command{
-		Use:   "verify",
-		Short: "Compare both sides",
-		Long: `verify compares live documents by _count on both sides, index by index. A
-difference exits with 3; while the source takes writes the answer is "moving".`,
-		Example: "  esferry verify -c ferry.yaml --level counts",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if level != "counts" {
-				return &usageError{err: fmt.Errorf("--level %s is not available in this version", level), hint: "use --level counts"}
-			}
-			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
-				return iv.summarize(f, f.Verify(ctx))
-			})
-		},
-	}
-	cmd.Flags().StringVar(&level, "level", "counts", "what is compared: counts")
-	return cmd
-}
-
 func (iv *invocation) cutoverCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "cutover",

@@ -92,7 +92,7 @@ func TestErrorsAsJSON(t *testing.T) {
 
 func TestEveryCommandHasHelp(t *testing.T) {
 	code, stdout, _ := command(t, "--help")
-	for _, name := range []string{"plan", "run", "baseline", "sync", "backfill", "verify", "cutover", "status", "snapshot", "restore", "checkpoint"} {
+	for _, name := range []string{"plan", "run", "baseline", "sync", "backfill", "verify", "cutover", "status", "snapshot", "restore", "checkpoint", "ctl"} {
 		if !strings.Contains(stdout, "\n  "+name) {
 			t.Errorf("the help does not name %s", name)
 		}

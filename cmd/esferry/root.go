@@ -57,7 +57,7 @@ process holds this ferry, 130 interrupted.`,
 	root.AddCommand(
 		iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
 		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(), iv.deadletterCommand(),
-		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.manualCommand(),
+		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.ctlCommand(), iv.manualCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)

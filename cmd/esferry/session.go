@@ -11,6 +11,7 @@ import (
 
 	"esferry/checkpoint"
 	"esferry/checkpoint/boltstore"
+	"esferry/internal/batch"
 	"esferry/internal/cluster"
 	"esferry/internal/config"
 	"esferry/internal/control"
@@ -33,8 +34,9 @@ func (iv *invocation) withFerry(ctx context.Context, fn func(ctx context.Context
 		serving, stop := context.WithCancel(ctx)
 		g, _ := group.New(serving)
 		g.Go("control socket", func(ctx context.Context) error {
-			return control.Serve(ctx, s.config.Checkpoint.Path, status{ferry: s.ferry})
+			return control.Serve(ctx, s.config.Checkpoint.Path, steering{ferry: s.ferry})
 		})
+		g.Go("source's health", s.ferry.Heed)
 		var result error
 		g.Go("command", func(ctx context.Context) error {
 			defer stop()
@@ -147,14 +149,10 @@ func available(c *config.Config) error {
 	refuse := func(key, instead string) error {
 		return &usageError{err: fmt.Errorf("%s is not available in this version", key), hint: instead}
 	}
-	switch {
-	case c.Checkpoint.Store != config.StoreEmbedded:
+	if c.Checkpoint.Store != config.StoreEmbedded {
 		return refuse("checkpoint.store: "+string(c.Checkpoint.Store), "use checkpoint.store: embedded")
-	case c.Stream.Rate != config.Rate{}:
-		return refuse("stream.rate", "leave it out; stream.readers and stream.writers bound the load")
-	default:
-		return nil
 	}
+	return nil
 }
 
 func (iv *invocation) options(ctx context.Context, c *config.Config, source *cluster.Cluster) (ferry.Options, error) {
@@ -163,9 +161,12 @@ func (iv *invocation) options(ctx context.Context, c *config.Config, source *clu
 		IgnoreDeletes: c.Deletes == config.DeletesIgnore, MaxDelete: float64(c.MaxDelete) / 100,
 		Reconcile: ferry.ReconcileOptions{Dir: filepath.Dir(c.Checkpoint.Path), VersionsOnly: c.Reconcile == config.ReconcileVersions},
 		Stream: ferry.StreamOptions{
-			Readers: c.Stream.Readers.Or(2), Writers: c.Stream.Writers.Or(2), Indices: 4,
+			Readers: c.Stream.Readers.Or(0), Writers: c.Stream.Writers.Or(0), Indices: 4,
 			PageBytes: int64(c.Stream.Page.Bytes), BulkBytes: int64(c.Stream.Bulk.Bytes), PageDocs: c.Stream.Page.Docs.Or(0),
-			Memory: int64(c.Stream.Memory),
+			Memory:        int64(c.Stream.Memory),
+			Rates:         batch.Rates{Docs: c.Stream.Rate.DocsPerSecond, Bytes: int64(c.Stream.Rate.BytesPerSecond), Requests: c.Stream.Rate.RequestsPerSecond},
+			AsyncTranslog: c.Stream.TargetDurability == config.DurabilityAsync,
+			Brake:         ferry.Brake{SearchQueue: c.Stream.Brake.SearchQueue, CPU: float64(c.Stream.Brake.CPU)},
 		},
 		Cutover: ferry.CutoverOptions{
 			Freeze: string(c.Cutover.Freeze), MaxLag: c.Cutover.MaxLag, MaxFreeze: time.Duration(c.Cutover.MaxFreeze),

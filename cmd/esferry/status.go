@@ -15,20 +15,10 @@ import (
 	"esferry/internal/config"
 	"esferry/internal/control"
 	"esferry/internal/ferry"
+	"esferry/internal/report"
 	"esferry/internal/retry"
 	"esferry/snapshotpath"
 )
-
-// status answers the control socket.
-type status struct{ ferry *ferry.Ferry }
-
-// Status implements control.Handler.
-func (s status) Status(ctx context.Context) (any, error) {
-	told := s.ferry.Status()
-	var err error
-	told.Pieces, err = s.ferry.Pieces(ctx)
-	return told, err
-}
 
 func (iv *invocation) statusCommand() *cobra.Command {
 	var watch bool
@@ -110,6 +100,16 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 	}
 	if len(s.Blocked) > 0 {
 		if err := iv.write("write blocks of ours on the source: %v\n", s.Blocked); err != nil {
+			return err
+		}
+	}
+	if s.Pace != nil {
+		if err := iv.write("reading: %s\n", speed(*s.Pace)); err != nil {
+			return err
+		}
+	}
+	if w := s.Writers; w != nil {
+		if err := iv.write("writers: %d of at most %d, bulks of at most %s; the target had no room %d times\n", w.Writers, w.Most, report.Size(int64(w.BulkBytes)), w.Busy); err != nil {
 			return err
 		}
 	}

@@ -19,9 +19,10 @@ type row struct {
 
 // Sets of rooms that many rows share.
 var (
-	leaves   = []string{"internal/shard", "internal/batch", "internal/group", "internal/retry"}
+	leaves   = []string{"internal/shard", "internal/batch", "internal/group", "internal/jsonscan", "internal/retry"}
 	engine   = with(leaves, "internal/cluster")
-	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/verify", "internal/reconcile", "internal/metadata", "internal/preflight", "internal/report")
+	compared = with(engine, "internal/digest")
+	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/metadata", "internal/preflight", "internal/report")
 	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "checkpoint/boltstore", "checkpoint/etcdstore")
 	anything = []string{"..."}
 )
@@ -34,28 +35,31 @@ func table() []row {
 		{"internal/shard", nil, nil},
 		{"internal/batch", leaves, []string{"golang.org/x/sync"}},
 		{"internal/group", leaves, []string{"golang.org/x/sync"}},
+		{"internal/jsonscan", nil, nil},
+		{"internal/digest", leaves, []string{"github.com/zeebo/xxh3"}},
 		{"internal/retry", leaves, []string{"github.com/cenkalti/backoff/v5"}},
+		{"internal/joint", leaves, nil},
 
 		{"checkpoint", []string{"internal/shard"}, nil},
 		{"checkpoint/boltstore", []string{"checkpoint", "internal/shard"}, []string{"go.etcd.io/bbolt"}},
 		{"checkpoint/etcdstore", []string{"checkpoint", "internal/shard"}, []string{"go.etcd.io/etcd"}},
 		{"checkpoint/storetest", with(leaves, "checkpoint"), []string{"github.com/google/go-cmp", "pgregory.net/rapid"}},
 
-		{"internal/cluster", leaves, []string{"github.com/olivere/elastic/v7", "github.com/aws/aws-sdk-go-v2", "github.com/klauspost/compress"}},
+		{"internal/cluster", with(leaves, "internal/joint"), []string{"github.com/olivere/elastic/v7", "github.com/aws/aws-sdk-go-v2", "github.com/klauspost/compress"}},
 		{"stream", engine, []string{"github.com/klauspost/compress", "golang.org/x/time"}},
 		{"sink", engine, []string{"golang.org/x/time"}},
 		{"snapshotpath", with(engine, "snapshotpath/bucket"), nil},
 		{"snapshotpath/bucket/layout", nil, []string{"github.com/klauspost/compress"}},
 		{"snapshotpath/bucket", with(leaves, "snapshotpath/bucket/layout"), []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}},
-		{"internal/reconcile", engine, []string{"github.com/zeebo/xxh3", "github.com/klauspost/compress"}},
-		{"internal/verify", engine, []string{"github.com/zeebo/xxh3"}},
+		{"internal/reconcile", compared, []string{"github.com/klauspost/compress"}},
+		{"internal/verify", compared, nil},
 		{"internal/metadata", engine, nil},
 		{"internal/preflight", engine, nil},
 
 		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6", "github.com/prometheus/client_golang"}},
 		{"internal/control", with(leaves, "internal/report"), nil},
 		{"internal/config", leaves, []string{"github.com/goccy/go-yaml"}},
-		{"internal/ferry", journey, []string{"golang.org/x/sync/semaphore"}},
+		{"internal/ferry", with(journey, "internal/joint"), []string{"golang.org/x/sync/semaphore"}},
 		// AWS here is the credential chain, made once and handed in like stores and clusters.
 		{"cmd/esferry", with(compose, "snapshotpath/bucket/layout"), []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/lmittmann/tint", "github.com/jedib0t/go-pretty/v6", "github.com/aws/aws-sdk-go-v2"}},
 

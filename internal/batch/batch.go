@@ -23,7 +23,7 @@ const (
 )
 
 // Doc is one document as it arrived. All slices point into the page that the
-// Batch owns and are valid until its Release.
+// Batch owns and are valid until its Release: other documents come to lie there.
 type Doc struct {
 	// ID is the JSON string of _id, quotes and escapes as the source sent them.
 	ID []byte

@@ -184,3 +184,56 @@ func TestBudgetBound(t *testing.T) {
 		cancel()
 	})
 }
+
+// What is given back is lent again, and rooms never take more than the budget:
+// those that lie idle count.
+func TestBudgetLendsItsMemoryAgain(t *testing.T) {
+	t.Parallel()
+	const mb = 1 << 20
+	b := batch.NewBudget(10 * mb)
+	first, err := b.Room(t.Context(), 3*mb-100)
+	if err != nil || len(first.Buf) != 3*mb-100 || len(first.Docs) != 0 {
+		t.Fatalf("got a room of %d bytes, %v", len(first.Buf), err)
+	}
+	first.Docs = append(first.Docs, batch.Doc{Version: 7})
+	place := &first.Buf[0]
+	first.Release()
+	again, err := b.Room(t.Context(), 3*mb-200)
+	if err != nil || &again.Buf[0] != place || len(again.Buf) != 3*mb-200 || len(again.Docs) != 0 || cap(again.Docs) == 0 {
+		t.Errorf("got other memory for the same size, or documents in it: %d, %d, %v", len(again.Buf), len(again.Docs), err)
+	}
+	again.Release()
+	// The idle three and these eight are more than ten: the three have to go.
+	large, err := b.Room(t.Context(), 8*mb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large.Release()
+	small, err := b.Room(t.Context(), 3*mb-100)
+	if err != nil || &small.Buf[0] == place {
+		t.Errorf("an idle room was kept beside one that left no space for it (%v)", err)
+	}
+	small.Release()
+}
+
+// A room for a page larger than the budget is made, alone, and not kept.
+func TestBudgetLendsToGiants(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := batch.NewBudget(100)
+		giant, err := b.Room(t.Context(), 5<<20)
+		if err != nil || len(giant.Buf) != 5<<20 {
+			t.Fatalf("got a room of %d bytes, %v", len(giant.Buf), err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := b.Room(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a room beside a giant: got %v, want a deadline", err)
+		}
+		giant.Release()
+		small, err := b.Room(t.Context(), 10)
+		if err != nil || len(small.Buf) != 10 || cap(small.Buf) > 5000 {
+			t.Errorf("after the giant: got %d of %d bytes, %v", len(small.Buf), cap(small.Buf), err)
+		}
+	})
+}

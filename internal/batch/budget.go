@@ -3,16 +3,35 @@ package batch
 import (
 	"context"
 	"fmt"
+	"math/bits"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
 )
 
-// Budget bounds the bytes of pages in flight, over all readers. Safe for
-// concurrent use.
+// Budget bounds the bytes of pages in flight, over all readers, and lends the
+// memory for them: what was given back is used again rather than made anew, and
+// counts until then. Safe for concurrent use.
 type Budget struct {
 	capacity int64
 	bytes    *semaphore.Weighted
+
+	mu sync.Mutex
+	// idle rooms were given back; made is the bytes of these and of all that are lent.
+	idle []*Room
+	made int64
+}
+
+// Room is memory for one page and its documents. It has one owner at a time.
+type Room struct {
+	// Buf is as long as was asked for; the owner may put a longer one there.
+	Buf []byte
+	// Docs is empty, and has room.
+	Docs []Doc
+
+	budget *Budget
+	size   int64
 }
 
 // NewBudget gives a budget of so many bytes. Less than one counts as one, so
@@ -32,4 +51,63 @@ func (b *Budget) Acquire(ctx context.Context, n int64) (release func(), err erro
 		return nil, fmt.Errorf("wait for %d bytes of the memory budget: %w", n, err)
 	}
 	return sync.OnceFunc(func() { b.bytes.Release(n) }), nil
+}
+
+// Room waits like Acquire, and lends memory of n bytes.
+func (b *Budget) Room(ctx context.Context, n int64) (*Room, error) {
+	n = max(n, 0)
+	size := min(roundUp(n), b.capacity)
+	if err := b.bytes.Acquire(ctx, size); err != nil {
+		return nil, fmt.Errorf("wait for %d bytes of the memory budget: %w", n, err)
+	}
+	r := b.take(size)
+	if int64(cap(r.Buf)) < n {
+		r.Buf = make([]byte, n)
+	}
+	r.Buf = r.Buf[:n]
+	return r, nil
+}
+
+// roundUp gives the sizes that rooms have, so that few differ: an eighth more
+// than asked for at most.
+func roundUp(n int64) int64 {
+	const least = 64 << 10
+	if n <= least {
+		return least
+	}
+	step := int64(1) << (bits.Len64(uint64(n-1)) - 4)
+	return (n + step - 1) / step * step
+}
+
+// take gives an idle room of that size, or makes one; where the bytes of all
+// rooms would exceed the capacity, idle ones of other sizes go.
+func (b *Budget) take(size int64) *Room {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.IndexFunc(b.idle, func(r *Room) bool { return r.size == size }); i >= 0 {
+		r := b.idle[i]
+		b.idle = slices.Delete(b.idle, i, i+1)
+		return r
+	}
+	for b.made+size > b.capacity && len(b.idle) > 0 {
+		b.made -= b.idle[0].size
+		b.idle = b.idle[1:]
+	}
+	b.made += size
+	return &Room{Buf: make([]byte, size), budget: b, size: size}
+}
+
+// Release gives the room back; neither its bytes nor its documents may be
+// touched afterwards. To be called once.
+func (r *Room) Release() {
+	b := r.budget
+	b.mu.Lock()
+	if int64(cap(r.Buf)) == r.size {
+		r.Docs = r.Docs[:0]
+		b.idle = append(b.idle, r)
+	} else {
+		b.made -= r.size
+	}
+	b.mu.Unlock()
+	b.bytes.Release(r.size)
 }

@@ -9,13 +9,15 @@ import (
 	"unsafe"
 
 	"esferry/internal/batch"
+	"esferry/internal/jsonscan"
 )
 
 // Item is the target's verdict on one document of a bulk request.
 type Item struct {
-	Status  int
-	Version int64        `json:"_version"`
-	Error   *ItemProblem `json:"error"`
+	// Status is an HTTP status.
+	Status int
+	// Error is nil where the item was applied.
+	Error *ItemProblem
 }
 
 // ItemProblem is why an item was not applied, in the engine's words.
@@ -53,7 +55,7 @@ func (p *ItemProblem) String() string {
 func (c *Cluster) Bulk(ctx context.Context, index, typ string, ndjson []byte, items int) ([]Item, error) {
 	r := request{
 		op: "write a bulk", index: index, method: "POST", path: path(index, "_bulk"), contentType: "application/x-ndjson",
-		params: params("filter_path", "took,errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by,items.*._version"),
+		params: params("filter_path", "took,errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by"),
 		// No copy: the buffer outlives the call, which waits for the transport.
 		body: unsafe.String(unsafe.SliceData(ndjson), len(ndjson)), //nolint:gosec // nobody writes to it meanwhile
 	}
@@ -63,29 +65,65 @@ func (c *Cluster) Bulk(ctx context.Context, index, typ string, ndjson []byte, it
 	if c.identity.AtLeast(6, 5) {
 		r.params.Set("pipeline", "_none")
 	}
-	var answer struct {
-		Errors bool
-		Items  []map[string]Item
-	}
+	var answer json.RawMessage
 	ctx, watch := watchBody(ctx)
 	err := c.callOnce(ctx, r, &answer)
 	watch.wait()
 	if err != nil {
 		return nil, err
 	}
-	if len(answer.Items) != items {
-		return nil, partial(r.op, index, c.address, "%d items were sent and %d answered", items, len(answer.Items))
-	}
-	verdicts := make([]Item, 0, items)
-	for _, item := range answer.Items {
-		for _, verdict := range item {
-			verdicts = append(verdicts, verdict)
-		}
+	verdicts, err := cutVerdicts(answer, items)
+	if err != nil {
+		return nil, &Error{Op: r.op, Index: index, URL: c.address, Err: fmt.Errorf("the answer is not what an engine sends: %w", err)}
 	}
 	if len(verdicts) != items {
-		return nil, partial(r.op, index, c.address, "%d items were sent and %d have a verdict", items, len(verdicts))
+		return nil, partial(r.op, index, c.address, "%d items were sent and %d answered", items, len(verdicts))
 	}
 	return verdicts, nil
+}
+
+// cutVerdicts reads the answer to a bulk of so many items; only problems are
+// decoded.
+func cutVerdicts(answer []byte, items int) ([]Item, error) {
+	s := jsonscan.New(answer)
+	verdicts := make([]Item, 0, items)
+	item := func([]byte) error {
+		verdicts = append(verdicts, Item{})
+		v := &verdicts[len(verdicts)-1]
+		err := s.Object(func(key []byte) error { return v.cut(s, key) })
+		if err == nil && v.Status == 0 {
+			err = errors.New("an item has no status")
+		}
+		return err
+	}
+	err := s.Object(func(key []byte) error {
+		if string(key) != "items" {
+			return s.Skip()
+		}
+		return s.Array(func() error { return s.Object(item) })
+	})
+	if err == nil {
+		err = s.End()
+	}
+	return verdicts, err
+}
+
+func (i *Item) cut(s *jsonscan.Scanner, key []byte) error {
+	switch string(key) {
+	case "status":
+		var status int64
+		err := s.Int(&status)
+		i.Status = int(status)
+		return err
+	case "error":
+		raw, err := s.Value()
+		if err == nil {
+			err = json.Unmarshal(raw, &i.Error)
+		}
+		return err
+	default:
+		return s.Skip()
+	}
 }
 
 // Key names a document: ids repeat under different routings (protocol 1.5),

@@ -34,6 +34,7 @@ type Cluster struct {
 	hinted *atomic.Bool
 	// docType restricts calls about documents to one type; empty for all.
 	docType string
+	joint   *joined
 }
 
 // request is one call: what it is for, and how it is sent.
@@ -68,10 +69,12 @@ func Dial(o Options) (*Cluster, error) {
 	for s := 300; s < 600; s++ {
 		statuses = append(statuses, s)
 	}
-	return &Cluster{
+	c := &Cluster{
 		client: client, http: plain, address: strings.Join(o.URLs, ","),
 		statuses: statuses, patience: o.Patience, hinted: &atomic.Bool{},
-	}, nil
+	}
+	c.joint = join(c)
+	return c, nil
 }
 
 // OfType gives the same cluster, whose calls about documents are restricted to

@@ -171,22 +171,40 @@ func TestVersionsAreNeitherPresentNorAbsentOnAnError(t *testing.T) {
 
 func TestBulkCountsItsVerdicts(t *testing.T) {
 	body := []byte("{\"index\":{\"_id\":\"a\"}}\n{}\n")
-	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
-		if got := r.Header.Get("Content-Type"); got != "application/x-ndjson" {
-			t.Errorf("got content type %q", got)
+	f := func(answer string, items int, want string) []cluster.Item {
+		t.Helper()
+		c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			if got := r.Header.Get("Content-Type"); got != "application/x-ndjson" {
+				t.Errorf("got content type %q", got)
+			}
+			if got := r.Header.Values("Accept"); len(got) > 1 {
+				t.Errorf("got %d Accept headers, which Elasticsearch 8 refuses", len(got))
+			}
+			fixed(200, answer)(w, r)
+		})
+		verdicts, err := c.Bulk(t.Context(), "i", "", body, items)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", answer, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: got %v, want an error about %q", answer, err, want)
 		}
-		if got := r.Header.Values("Accept"); len(got) > 1 {
-			t.Errorf("got %d Accept headers, which Elasticsearch 8 refuses", len(got))
-		}
-		fixed(200, `{"took":1,"errors":false,"items":[{"index":{"_version":4,"status":201}}]}`)(w, r)
-	})
-	items, err := c.Bulk(t.Context(), "i", "", body, 1)
-	if err != nil || len(items) != 1 || items[0].Status != 201 || items[0].Version != 4 {
-		t.Errorf("got %+v, %v", items, err)
+		return verdicts
 	}
-	if _, err := c.Bulk(t.Context(), "i", "", body, 2); err == nil || !strings.Contains(err.Error(), "2 items were sent and 1 answered") {
-		t.Errorf("one verdict too few: got %v", err)
+	one := `{"took":1,"errors":false,"items":[{"index":{"_version":4,"status":201}}]}`
+	if got := f(one, 1, ""); len(got) != 1 || got[0].Status != 201 || got[0].Error != nil {
+		t.Errorf("got %+v", got)
 	}
+	problem := `{"type":"mapper_parsing_exception","reason":"a \"quoted\" one","caused_by":{"type":"x","reason":"not a number"}}`
+	got := f(`{"errors":true,"items":[{"index":{"status":201}},{"delete":{"error":`+problem+`,"status":400}}]}`, 2, "")
+	if len(got) != 2 || got[1].Status != 400 || got[1].Error.String() != `a "quoted" one: not a number (mapper_parsing_exception)` {
+		t.Errorf("got %+v", got)
+	}
+	f(one, 2, "2 items were sent and 1 answered")
+	f(`{"errors":false}`, 1, "1 items were sent and 0 answered")
+	f(`{"errors":false,"items":[{"index":{"_version":4}}]}`, 1, "no status")
+	f(one[:40], 1, "not what an engine sends")
+	f("<html>", 1, "not what an engine sends")
 }
 
 // TestBulkLetsGoOfItsBuffer answers while the client is still sending, and

@@ -29,10 +29,8 @@ func (i Index) Created() string { return i.Settings["index.version.created"] }
 func (c *Cluster) Indices(ctx context.Context) ([]Index, error) {
 	const op = "list the indices"
 	p := params("format", "json", "bytes", "b", "h", "index,uuid,status,pri,pri.store.size")
-	expand := "open,closed"
 	if c.identity.AtLeast(7, 7) {
-		expand = "all"
-		p.Set("expand_wildcards", expand)
+		p.Set("expand_wildcards", c.everyIndex())
 	}
 	var rows []struct {
 		Index, UUID, Status, Pri string
@@ -41,7 +39,7 @@ func (c *Cluster) Indices(ctx context.Context) ([]Index, error) {
 	if err := c.call(ctx, request{op: op, method: "GET", path: "/_cat/indices", params: p}, &rows); err != nil {
 		return nil, err
 	}
-	settings, err := c.flatSettings(ctx, "_all", expand)
+	settings, err := c.flatSettings(ctx, "_all", c.everyIndex())
 	if err != nil {
 		return nil, err
 	}
@@ -72,25 +70,62 @@ func (c *Cluster) Indices(ctx context.Context) ([]Index, error) {
 	return out, nil
 }
 
+// Names lists every index as Indices does, without asking their shards.
+func (c *Cluster) Names(ctx context.Context) ([]string, error) {
+	var answer map[string]json.RawMessage
+	r := request{
+		op: "list the indices", method: "GET", path: "/_all/_settings/index.uuid",
+		params: params("expand_wildcards", c.everyIndex()),
+	}
+	if err := c.call(ctx, r, &answer); err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(answer)), nil
+}
+
+// everyIndex is how a wildcard takes in closed indices, and hidden ones where the
+// engine has such.
+func (c *Cluster) everyIndex() string {
+	if c.identity.AtLeast(7, 7) {
+		return "all"
+	}
+	return "open,closed"
+}
+
 // Index gives one index by its own name; found is false where there is none.
-// An alias of that name counts as found, with an empty UUID.
+// An alias of that name counts as found, with an empty UUID. Callers that come at
+// the same time share one request.
 func (c *Cluster) Index(ctx context.Context, name string) (index Index, found bool, err error) {
-	settings, err := c.flatSettings(ctx, name, "all")
+	there, err := c.joint.indices.Do(ctx, name)
 	if NotFound(err) {
 		return Index{}, false, nil
 	}
+	return there, err == nil && there.Name != "", err
+}
+
+// indexOfOne is Index; where there is none it is a zero Index, or a 404.
+func (c *Cluster) indexOfOne(ctx context.Context, name string) (Index, error) {
+	settings, err := c.flatSettings(ctx, name, "all")
 	if err != nil {
-		return Index{}, false, err
+		return Index{}, err
 	}
 	own, ok := settings[name]
-	if !ok {
-		return Index{Name: name}, len(settings) > 0, nil
+	if !ok && len(settings) > 0 {
+		return Index{Name: name}, nil
 	}
+	if !ok {
+		return Index{}, nil
+	}
+	return c.indexWith(name, own)
+}
+
+// indexWith gives an index by its settings.
+func (c *Cluster) indexWith(name string, own map[string]string) (Index, error) {
 	shards, err := strconv.Atoi(own["index.number_of_shards"])
 	if err != nil {
-		return Index{}, false, partial("read the settings", name, c.address, "they give no number of shards")
+		return Index{}, partial("read the settings", name, c.address, "they give no number of shards")
 	}
-	return Index{Name: name, UUID: own["index.uuid"], Shards: shards, Open: true, Settings: own}, true, nil
+	return Index{Name: name, UUID: own["index.uuid"], Shards: shards, Open: true, Settings: own}, nil
 }
 
 // Standing is Index, and tells truly whether the index is open.

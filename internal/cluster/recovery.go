@@ -33,6 +33,19 @@ func (c *Cluster) IndexHealth(ctx context.Context, index string) (Health, error)
 	return answer.Indices[index], nil
 }
 
+// DataNodes counts the nodes that hold data. Not every service tells.
+func (c *Cluster) DataNodes(ctx context.Context) (int, error) {
+	var answer struct {
+		Nodes int `json:"number_of_data_nodes"`
+	}
+	r := request{
+		op: "count the data nodes", method: http.MethodGet, path: path("_cluster", "health"), once: true,
+		params: params("filter_path", "number_of_data_nodes", "timeout", "0s"),
+	}
+	err := c.call(ctx, r, &answer)
+	return answer.Nodes, err
+}
+
 // recovery is how one copy of a shard came to be where it is.
 type recovery struct {
 	ID      int

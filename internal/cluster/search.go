@@ -198,8 +198,12 @@ func (c *Cluster) complete(op string, h searchHeader) error {
 }
 
 // Count gives the live root documents of the index that match the query (all
-// when empty), over all shards, as of the last refresh.
+// when empty), over all shards, as of the last refresh. Callers that count whole
+// indices at the same time share one request.
 func (c *Cluster) Count(ctx context.Context, index string, query json.RawMessage) (int64, error) {
+	if len(query) == 0 && c.docType == "" && c.identity.AtLeast(6, 0) {
+		return c.joint.counts.Do(ctx, index)
+	}
 	return c.count(ctx, index, "", 0, query)
 }
 

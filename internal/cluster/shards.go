@@ -3,9 +3,11 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"maps"
+	"net/url"
+	"slices"
 	"strconv"
 
-	"esferry/internal/retry"
 	"esferry/internal/shard"
 )
 
@@ -30,23 +32,47 @@ type shardStats struct {
 // 1.3), sorted by shard number. Terms come from the cluster state and are read
 // first, so that a failover in between shows as a change the next time. A
 // primary that is missing, relocating or not started is an error, not zero.
+// Callers that come at the same time share one request.
 func (c *Cluster) Positions(ctx context.Context, index string) ([]shard.Position, error) {
-	return persist(ctx, c, func(ctx context.Context) ([]shard.Position, error) { return c.positions(ctx, index) })
+	return c.joint.positions.Do(ctx, index)
 }
 
-func (c *Cluster) positions(ctx context.Context, index string) ([]shard.Position, error) {
-	terms, err := c.terms(ctx, index)
-	if Forbidden(err) {
-		return c.hintedPositions(ctx, index)
-	}
+func (c *Cluster) positionsOfOne(ctx context.Context, index string) ([]shard.Position, error) {
+	return persist(ctx, c, func(ctx context.Context) ([]shard.Position, error) {
+		positions, err := c.positions(ctx, []string{index})
+		if Forbidden(err) {
+			return c.hintedPositions(ctx, index)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return positions[0], nil
+	})
+}
+
+// positions reads those of indices, in the order of their names.
+func (c *Cluster) positions(ctx context.Context, indices []string) ([][]shard.Position, error) {
+	terms, err := c.terms(ctx, indices)
 	if err != nil {
 		return nil, err
 	}
-	positions, err := c.unnamedPositions(ctx, index, len(terms))
-	for i := range positions {
-		positions[i].Term = terms[i]
+	shards := make(map[string]int, len(terms))
+	for index, byNumber := range terms {
+		shards[index] = len(byNumber)
 	}
-	return positions, err
+	stats, err := c.unnamedPositions(ctx, shards)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]shard.Position, len(indices))
+	for i, index := range indices {
+		// Two callers may have asked for the same index, and each owns its answer.
+		out[i] = slices.Clone(stats[index])
+		for number, term := range terms[index] {
+			out[i][number].Term = term
+		}
+	}
+	return out, nil
 }
 
 // hintedPositions serve where the cluster state is not ours to read: the term of
@@ -62,21 +88,21 @@ func (c *Cluster) hintedPositions(ctx context.Context, index string) ([]shard.Po
 	if !found || there.UUID == "" {
 		return nil, c.noIndex("find the shards", index)
 	}
-	first, err := c.unnamedPositions(ctx, index, there.Shards)
+	first, err := c.unnamedPositions(ctx, map[string]int{index: there.Shards})
 	if err != nil {
 		return nil, err
 	}
 	terms := make([]int64, there.Shards)
-	for i := range first {
-		if terms[i], err = c.newestTerm(ctx, first[i]); err != nil {
+	for i, p := range first[index] {
+		if terms[i], err = c.newestTerm(ctx, p); err != nil {
 			return nil, err
 		}
 	}
-	positions, err := c.unnamedPositions(ctx, index, there.Shards)
-	for i := range positions {
-		positions[i].Term = terms[i]
+	positions, err := c.unnamedPositions(ctx, map[string]int{index: there.Shards})
+	for i := range positions[index] {
+		positions[index][i].Term = terms[i]
 	}
-	return positions, err
+	return positions[index], err
 }
 
 // TermsHinted reports whether primary terms were guessed from documents, since
@@ -108,32 +134,51 @@ func (c *Cluster) newestTerm(ctx context.Context, p shard.Position) (int64, erro
 	return answer.Hits.Hits[0].Term, nil
 }
 
-// unnamedPositions reads the positions of so many shards without their terms.
-func (c *Cluster) unnamedPositions(ctx context.Context, index string, shards int) ([]shard.Position, error) {
+// unnamedPositions reads, without their terms, the positions of so many shards
+// of each index.
+func (c *Cluster) unnamedPositions(ctx context.Context, shards map[string]int) (map[string][]shard.Position, error) {
+	out := make(map[string][]shard.Position, len(shards))
+	for names := range several(slices.Sorted(maps.Keys(shards))) {
+		copies, err := c.copies(ctx, names)
+		if err != nil {
+			return nil, err
+		}
+		for _, index := range names {
+			for number := range shards[index] {
+				p, err := position(copies[index][strconv.Itoa(number)])
+				if err != nil {
+					return nil, partial(readPositions, index, c.address, "shard %d: %s", number, err)
+				}
+				p.Shard = shard.ID{Index: index, Number: number}
+				out[index] = append(out[index], p)
+			}
+		}
+	}
+	return out, nil
+}
+
+const readPositions = "read the positions"
+
+// copies asks every copy of the indices' shards, and gives them by index and
+// shard number.
+func (c *Cluster) copies(ctx context.Context, indices []string) (map[string]map[string][]shardStats, error) {
 	var stats struct {
 		Shards  shardsHeader `json:"_shards"`
 		Indices map[string]struct {
 			Shards map[string][]shardStats
 		}
 	}
-	const op = "read the positions"
-	r := request{op: op, index: index, method: "GET", path: path(index, "_stats"), params: params("level", "shards",
+	r := request{op: readPositions, index: label(indices), method: "GET", path: path(list(indices), "_stats"), params: params("level", "shards",
 		"filter_path", "_shards,indices.*.shards.*.routing,indices.*.shards.*.seq_no,indices.*.shards.*.commit.user_data")}
 	if err := c.call(ctx, r, &stats); err != nil {
 		return nil, err
 	}
 	if stats.Shards.Failed > 0 {
-		return nil, partial(op, index, c.address, "%d shards failed: %s", stats.Shards.Failed, oneLine(stats.Shards.Failures))
+		return nil, partial(r.op, r.index, c.address, "%d shards failed: %s", stats.Shards.Failed, oneLine(stats.Shards.Failures))
 	}
-	copies := stats.Indices[index].Shards
-	out := make([]shard.Position, 0, shards)
-	for number := range shards {
-		p, err := position(copies[strconv.Itoa(number)])
-		if err != nil {
-			return nil, partial(op, index, c.address, "shard %d: %s", number, err)
-		}
-		p.Shard = shard.ID{Index: index, Number: number}
-		out = append(out, p)
+	out := make(map[string]map[string][]shardStats, len(stats.Indices))
+	for index, s := range stats.Indices {
+		out[index] = s.Shards
 	}
 	return out, nil
 }
@@ -174,7 +219,7 @@ func (c *Cluster) Primaries(ctx context.Context, index string) ([]shard.Position
 	if c.identity.SequenceNumbers() {
 		return c.Positions(ctx, index)
 	}
-	terms, err := c.terms(ctx, index)
+	terms, err := c.terms(ctx, []string{index})
 	if err != nil && !NotFound(err) {
 		return nil, err
 	}
@@ -188,52 +233,11 @@ func (c *Cluster) Primaries(ctx context.Context, index string) ([]shard.Position
 	out := make([]shard.Position, there.Shards)
 	for number := range out {
 		out[number] = shard.Position{Shard: shard.ID{Index: index, Number: number}, Global: -2, Max: -1, Committed: -1}
-		if number < len(terms) {
-			out[number].Term = terms[number]
+		if number < len(terms[index]) {
+			out[number].Term = terms[index][number]
 		}
 	}
 	return out, nil
-}
-
-// Activity is what an index's primaries have been asked to write since they
-// were started.
-type Activity struct {
-	// Writes is the count of documents indexed and deleted.
-	Writes int64 `json:"writes"`
-	// Current is how many are being written at this moment.
-	Current int64 `json:"current"`
-}
-
-// Activity counts the writes of an index, for engines that do not number them.
-// Two equal answers mean that nothing was written in between, unless a primary
-// moved or was started anew meanwhile.
-func (c *Cluster) Activity(ctx context.Context, index string) (Activity, error) {
-	return persist(ctx, c, func(ctx context.Context) (Activity, error) { return c.activity(ctx, index) })
-}
-
-func (c *Cluster) activity(ctx context.Context, index string) (Activity, error) {
-	var answer struct {
-		Shards shardsHeader `json:"_shards"`
-		All    struct {
-			Primaries struct {
-				Indexing struct {
-					Index         int64 `json:"index_total"`
-					Delete        int64 `json:"delete_total"`
-					IndexCurrent  int64 `json:"index_current"`
-					DeleteCurrent int64 `json:"delete_current"`
-				}
-			}
-		} `json:"_all"`
-	}
-	r := request{op: "count the writes", index: index, method: "GET", path: path(index, "_stats", "indexing")}
-	if err := c.call(ctx, r, &answer); err != nil {
-		return Activity{}, err
-	}
-	if answer.Shards.Failed > 0 || answer.Shards.Successful == 0 {
-		return Activity{}, partial(r.op, index, c.address, "%d shards failed, %d succeeded", answer.Shards.Failed, answer.Shards.Successful)
-	}
-	i := answer.All.Primaries.Indexing
-	return Activity{Writes: i.Index + i.Delete, Current: i.IndexCurrent + i.DeleteCurrent}, nil
 }
 
 func (c *Cluster) noIndex(op, index string) *Error {
@@ -243,27 +247,43 @@ func (c *Cluster) noIndex(op, index string) *Error {
 	}
 }
 
-// terms reads the primary term of each shard from the cluster state.
-func (c *Cluster) terms(ctx context.Context, index string) ([]int64, error) {
-	var state struct {
-		Metadata struct {
-			Indices map[string]struct {
-				PrimaryTerms map[string]int64 `json:"primary_terms"`
+// terms reads the primary term of each shard of the indices from the cluster
+// state.
+func (c *Cluster) terms(ctx context.Context, indices []string) (map[string][]int64, error) {
+	const op = "read the primary terms"
+	out := make(map[string][]int64, len(indices))
+	for names := range several(indices) {
+		var state struct {
+			Metadata struct {
+				Indices map[string]struct {
+					PrimaryTerms map[string]int64 `json:"primary_terms"`
+				}
 			}
 		}
+		r := request{
+			op: op, index: label(names), method: "GET", path: path("_cluster", "state", "metadata", list(names)),
+			params: params("filter_path", "metadata.indices.*.primary_terms"),
+		}
+		if err := c.call(ctx, r, &state); err != nil {
+			return nil, err
+		}
+		for _, index := range names {
+			byNumber := state.Metadata.Indices[index].PrimaryTerms
+			if len(byNumber) == 0 {
+				return nil, c.noIndex(op, index)
+			}
+			terms, err := c.inOrder(op, index, byNumber)
+			if err != nil {
+				return nil, err
+			}
+			out[index] = terms
+		}
 	}
-	const op = "read the primary terms"
-	r := request{
-		op: op, index: index, method: "GET", path: path("_cluster", "state", "metadata", index),
-		params: params("filter_path", "metadata.indices.*.primary_terms"),
-	}
-	if err := c.call(ctx, r, &state); err != nil {
-		return nil, err
-	}
-	byNumber := state.Metadata.Indices[index].PrimaryTerms
-	if len(byNumber) == 0 {
-		return nil, c.noIndex(op, index)
-	}
+	return out, nil
+}
+
+// inOrder gives the terms of an index's shards by their number.
+func (c *Cluster) inOrder(op, index string, byNumber map[string]int64) ([]int64, error) {
 	terms := make([]int64, len(byNumber))
 	for number, term := range byNumber {
 		n, err := strconv.Atoi(number)
@@ -276,31 +296,33 @@ func (c *Cluster) terms(ctx context.Context, index string) ([]int64, error) {
 }
 
 // Refresh makes every operation at or below a G read before it visible to
-// searches on the primaries (protocol 1.1).
+// searches on the primaries (protocol 1.1). Callers that come at the same time
+// share one request.
 func (c *Cluster) Refresh(ctx context.Context, index string) error {
-	return c.broadcast(ctx, "refresh", index, "_refresh")
+	_, err := c.joint.refreshes.Do(ctx, index)
+	return err
 }
 
 // Flush commits, so that checkpoints move even where the translog is written
-// asynchronously.
+// asynchronously. Callers that come at the same time share one request.
 func (c *Cluster) Flush(ctx context.Context, index string) error {
-	return c.broadcast(ctx, "flush", index, "_flush")
+	_, err := c.joint.flushes.Do(ctx, index)
+	return err
 }
 
-func (c *Cluster) broadcast(ctx context.Context, op, index, endpoint string) error {
-	return retry.Do(ctx, c.patience, func(ctx context.Context) error { return c.broadcastOnce(ctx, op, index, endpoint) })
-}
-
-func (c *Cluster) broadcastOnce(ctx context.Context, op, index, endpoint string) error {
-	var answer struct {
-		Shards shardsHeader `json:"_shards"`
-	}
-	if err := c.call(ctx, request{op: op, index: index, method: "POST", path: path(index, endpoint)}, &answer); err != nil {
-		return err
-	}
-	// Unassigned replicas count in total and never answer: only failures count.
-	if answer.Shards.Failed > 0 || answer.Shards.Successful == 0 {
-		return partial(op, index, c.address, "%d shards failed, %d succeeded: %s", answer.Shards.Failed, answer.Shards.Successful, oneLine(answer.Shards.Failures))
+func (c *Cluster) broadcast(ctx context.Context, op string, indices []string, endpoint string, p url.Values) error {
+	for names := range several(indices) {
+		var answer struct {
+			Shards shardsHeader `json:"_shards"`
+		}
+		r := request{op: op, index: label(names), method: "POST", path: path(list(names), endpoint), params: p}
+		if err := c.call(ctx, r, &answer); err != nil {
+			return err
+		}
+		// Unassigned replicas count in total and never answer: only failures count.
+		if answer.Shards.Failed > 0 || answer.Shards.Successful < len(names) {
+			return partial(op, r.index, c.address, "%d shards failed, %d succeeded: %s", answer.Shards.Failed, answer.Shards.Successful, oneLine(answer.Shards.Failures))
+		}
 	}
 	return nil
 }

@@ -101,6 +101,10 @@ func newTransport(o Options) (*watching, error) {
 		// HTTP/2 would put all writers on one connection behind a load balancer.
 		ForceAttemptHTTP2:   false,
 		MaxIdleConnsPerHost: 64,
+		// Pages and bulks are megabytes: the default of 4 KiB costs a system call
+		// for each chunk of an answer.
+		ReadBufferSize:      64 << 10,
+		WriteBufferSize:     64 << 10,
 		IdleConnTimeout:     90 * time.Second,
 		TLSHandshakeTimeout: 10 * time.Second,
 		// An engine may chew on a bulk or a restore for minutes; a half-open

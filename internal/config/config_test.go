@@ -36,6 +36,7 @@ func whole(dir string) *config.Config {
 		Stream: config.Stream{
 			Page: config.Page{Bytes: 8 << 20}, Bulk: config.Bulk{Bytes: 8 << 20},
 			Memory: 256 << 20, OnReject: config.OnRejectStop,
+			Brake: config.Brake{SearchQueue: 100}, TargetDurability: config.DurabilityIndex,
 		},
 		Reconcile: config.ReconcileContent,
 		Deletes:   config.DeletesExact,
@@ -168,7 +169,7 @@ source:
     - https://a.example:9200/
     - http://b.example/es
 target: {url: [https://new.example:9200, "https://c.example:9200"], auth: {api_key: 0123}}
-stream: {writers: 4, rate: {docs_per_second: 500, bytes_per_second: 10MB}}
+stream: {writers: 4, rate: {docs_per_second: 500, bytes_per_second: 10MB, requests_per_second: 3}, brake: {search_queue: 0, cpu: 85%}, target_durability: async}
 snapshot:
   source:
     type: s3
@@ -199,6 +200,9 @@ checkpoint: {store: etcd, endpoints: "http://127.0.0.1:2379"}
 	}
 	if c.Stream.Writers != 4 || c.Stream.Rate.BytesPerSecond != 10e6 || c.Checkpoint.Path != "" {
 		t.Errorf("got %+v and %+v", c.Stream, c.Checkpoint)
+	}
+	if s := c.Stream; s.Rate.RequestsPerSecond != 3 || s.Brake != (config.Brake{CPU: 85}) || s.TargetDurability != config.DurabilityAsync {
+		t.Errorf("got %+v", s)
 	}
 }
 

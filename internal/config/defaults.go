@@ -18,6 +18,11 @@ func applyDefaults(c *Config, has func(key string) bool, path func(string) strin
 	fill(has, "stream.bulk.bytes", &c.Stream.Bulk.Bytes, 8<<20)
 	fill(has, "stream.memory", &c.Stream.Memory, 256<<20)
 	fill(has, "stream.on_reject", &c.Stream.OnReject, OnRejectStop)
+	// A node's queue holds a thousand by default; what esferry itself asks for at
+	// once is far from a hundred. Its own reading shows in the CPU, so that a bound
+	// there is a choice.
+	fill(has, "stream.brake.search_queue", &c.Stream.Brake.SearchQueue, 100)
+	fill(has, "stream.target_durability", &c.Stream.TargetDurability, DurabilityIndex)
 	fill(has, "reconcile", &c.Reconcile, ReconcileContent)
 	fill(has, "deletes", &c.Deletes, DeletesExact)
 	fill(has, "max_delete", &c.MaxDelete, 20)

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,14 +15,19 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"esferry/internal/group"
 )
 
-// ErrNotRunning says that nobody listens beside the store.
-var ErrNotRunning = errors.New("no ferry is running on this store")
+var (
+	// ErrNotRunning says that nobody listens beside the store.
+	ErrNotRunning = errors.New("no ferry is running on this store")
+	// ErrUnknown is what a Handler gives for a command that it does not know.
+	ErrUnknown = errors.New("the running esferry does not know this command")
+)
 
 const (
 	// maxAddress is what every system's socket addresses hold.
@@ -32,12 +38,17 @@ const (
 	lastWords = time.Second
 	// maxAnswer bounds a status; ten thousand shards take a few MiB.
 	maxAnswer = 256 << 20
+	// maxArguments bounds what comes with a command.
+	maxArguments = 64 << 10
 )
 
 // Handler answers what is asked. Safe for concurrent use.
 type Handler interface {
 	// Status gives the ferry's present state, ready for JSON.
 	Status(ctx context.Context) (any, error)
+	// Do carries a command out and gives the state after it, ready for JSON. An
+	// error refuses it, in a sentence; ErrUnknown where there is none of that name.
+	Do(ctx context.Context, command string, arguments json.RawMessage) (any, error)
 }
 
 // address gives the socket of a store.
@@ -101,60 +112,105 @@ func Serve(ctx context.Context, store string, h Handler) error {
 
 func routes(h Handler) http.Handler {
 	mux := http.NewServeMux()
+	unknown := func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, fmt.Sprintf("the running esferry does not know %s %s", r.Method, r.URL.Path), http.StatusNotFound)
+	}
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
-		body, err := status(r.Context(), h)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
+		body, err := told(r.Context(), "status", h.Status)
+		answer(w, body, err)
+	})
+	mux.HandleFunc("POST /{command}", func(w http.ResponseWriter, r *http.Request) {
+		command := r.PathValue("command")
+		body, err := told(r.Context(), command, func(ctx context.Context) (any, error) {
+			arguments, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxArguments))
+			if err != nil {
+				return nil, fmt.Errorf("read what came with %s: %w", command, err)
+			}
+			return h.Do(ctx, command, arguments)
+		})
+		if errors.Is(err, ErrUnknown) {
+			unknown(w, r)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(body) //nolint:errcheck // whoever asked has left
+		answer(w, body, err)
 	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, fmt.Sprintf("the running esferry does not know %s %s", r.Method, r.URL.Path), http.StatusNotFound)
-	})
+	mux.HandleFunc("/", unknown)
 	return mux
 }
 
-// status gives the whole answer, or an error: never the beginning of one.
-func status(ctx context.Context, h Handler) (body []byte, err error) {
-	defer group.Recover("status", &err)
-	answer, err := h.Status(ctx)
+// told gives the whole answer, or an error: never the beginning of one.
+func told(ctx context.Context, what string, ask func(ctx context.Context) (any, error)) (body []byte, err error) {
+	defer group.Recover(what, &err)
+	answer, err := ask(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return json.Marshal(answer)
 }
 
+func answer(w http.ResponseWriter, body []byte, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body) //nolint:errcheck // whoever asked has left
+}
+
 // Status asks the ferry that runs on the store; ErrNotRunning where none does.
 func Status(ctx context.Context, store string) (json.RawMessage, error) {
+	status, body, err := ask(ctx, store, http.MethodGet, "status", http.NoBody)
+	if err == nil && status != http.StatusOK {
+		return nil, fmt.Errorf("ask for the status: %s", body)
+	}
+	return body, err
+}
+
+// RefusedError is the sentence by which a running ferry refused a command.
+type RefusedError struct{ Reason string }
+
+// Error gives the sentence.
+func (e *RefusedError) Error() string { return e.Reason }
+
+// Do tells the ferry that runs on the store to carry a command out, and gives
+// its answer; a *RefusedError where it will not, ErrNotRunning where none runs.
+func Do(ctx context.Context, store, command string, arguments any) (json.RawMessage, error) {
+	body, err := json.Marshal(arguments)
+	if err != nil {
+		return nil, fmt.Errorf("encode what goes with %s: %w", command, err)
+	}
+	status, body, err := ask(ctx, store, http.MethodPost, command, bytes.NewReader(body))
+	if err == nil && status != http.StatusOK {
+		return nil, &RefusedError{Reason: strings.TrimSpace(string(body))}
+	}
+	return body, err
+}
+
+// ask makes one request on the socket and gives the whole answer.
+func ask(ctx context.Context, store, method, what string, arguments io.Reader) (status int, body []byte, err error) {
 	path, err := address(store)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", path)
 	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://esferry/status", http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, method, "http://esferry/"+what, arguments)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the status: %w", err)
+		return 0, nil, fmt.Errorf("ask for the %s: %w", what, err)
 	}
 	answer, err := transport.RoundTrip(request)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, ErrNotRunning
+		return 0, nil, ErrNotRunning
 	}
 	if err != nil {
-		return nil, fmt.Errorf("ask for the status: %w", err)
+		return 0, nil, fmt.Errorf("ask for the %s: %w", what, err)
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-	if err != nil {
-		return nil, fmt.Errorf("read the status: %w", err)
+	if body, err = io.ReadAll(io.LimitReader(answer.Body, maxAnswer)); err != nil {
+		return 0, nil, fmt.Errorf("read the %s: %w", what, err)
 	}
-	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("ask for the status: %s", body)
-	}
-	return body, nil
+	return answer.StatusCode, body, nil
 }

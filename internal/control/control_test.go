@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -21,6 +22,17 @@ type fixed struct{ err error }
 
 func (f fixed) Status(context.Context) (any, error) {
 	return map[string]string{"name": "x"}, f.err
+}
+
+func (f fixed) Do(_ context.Context, command string, arguments json.RawMessage) (any, error) {
+	switch command {
+	case "slower":
+		return map[string]json.RawMessage{"was asked": arguments}, f.err
+	case "panic":
+		panic("out of order")
+	default:
+		return nil, control.ErrUnknown
+	}
 }
 
 // serving runs a server for the length of a test.
@@ -92,6 +104,7 @@ func TestAnErrorIsToldAsOne(t *testing.T) {
 }
 
 type odd struct {
+	fixed
 	status func(ctx context.Context) (any, error)
 }
 
@@ -102,7 +115,7 @@ func TestAStatusThatCannotBeTold(t *testing.T) {
 	f := func(want string, status func(ctx context.Context) (any, error)) {
 		t.Helper()
 		store := filepath.Join(t.TempDir(), "ferry.db")
-		serving(t, store, odd{status})
+		serving(t, store, odd{status: status})
 		if got, err := control.Status(t.Context(), store); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %q and %v, want an error that says %q", got, err, want)
 		}
@@ -111,11 +124,39 @@ func TestAStatusThatCannotBeTold(t *testing.T) {
 	f("out of order", func(context.Context) (any, error) { panic("out of order") })
 }
 
+func TestDo(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "ferry.db")
+	if _, err := control.Do(t.Context(), store, "slower", nil); !errors.Is(err, control.ErrNotRunning) {
+		t.Fatalf("before the start: got %v, want ErrNotRunning", err)
+	}
+	serving(t, store, fixed{})
+	got, err := control.Do(t.Context(), store, "slower", map[string]int{"rate": 7})
+	if want := `{"was asked":{"rate":7}}`; err != nil || string(got) != want {
+		t.Errorf("got %s and %v, want %s", got, err, want)
+	}
+}
+
+// What is refused is told in the handler's own sentence.
+func TestRefusals(t *testing.T) {
+	f := func(h control.Handler, command, want string) {
+		t.Helper()
+		store := filepath.Join(t.TempDir(), "ferry.db")
+		serving(t, store, h)
+		got, err := control.Do(t.Context(), store, command, nil)
+		if _, refused := errors.AsType[*control.RefusedError](err); !refused || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: got %s and %v, want a refusal %q", command, got, err, want)
+		}
+	}
+	f(fixed{err: errors.New("not today")}, "slower", "not today")
+	f(fixed{}, "faster", "the running esferry does not know POST /faster")
+	f(fixed{}, "panic", "panic: panic: out of order")
+}
+
 // The end waits for an answer under way, and lets it know.
 func TestTheEndWaitsForAnswers(t *testing.T) {
 	store := filepath.Join(t.TempDir(), "ferry.db")
 	asked, left := make(chan struct{}), false
-	handler := odd{func(ctx context.Context) (any, error) {
+	handler := odd{status: func(ctx context.Context) (any, error) {
 		close(asked)
 		<-ctx.Done()
 		left = true

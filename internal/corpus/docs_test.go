@@ -40,6 +40,7 @@ func TestSameDocumentsEveryTime(t *testing.T) {
 	}
 	f("library", func() corpus.Docs { return corpus.Take(3000, corpus.Library(t.Context())) })
 	f("logs", func() corpus.Docs { return corpus.Logs(day, 500, 42) })
+	f("articles", func() corpus.Docs { return corpus.Articles(50, 42) })
 	f("hostile", corpus.Hostile)
 	f("joined", func() corpus.Docs { return corpus.Joined(10) })
 	f("family", func() corpus.Docs { return corpus.Family(10) })
@@ -84,6 +85,28 @@ func TestLogSize(t *testing.T) {
 	n, size, _ := sum(t, corpus.Logs(day, 1000, 1))
 	if mean := size / n; n != 1000 || mean < 600 || mean > 800 {
 		t.Errorf("got %d lines of %d bytes, want 1000 of about 700", n, mean)
+	}
+}
+
+func TestArticles(t *testing.T) {
+	ids := map[string]bool{}
+	for d, err := range corpus.Articles(500, 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ids[d.ID] {
+			t.Errorf("id %q came twice", d.ID)
+		}
+		ids[d.ID] = true
+		if bytes.IndexByte(d.Source, '\n') >= 0 || !json.Valid(d.Source) {
+			t.Errorf("document %q is no line of JSON", d.ID)
+		}
+		if len(d.Source) < 19_500 || len(d.Source) > 20_500 {
+			t.Errorf("document %q has %d bytes, want about 20,000", d.ID, len(d.Source))
+		}
+	}
+	if len(ids) != 500 {
+		t.Errorf("got %d articles, want 500", len(ids))
 	}
 }
 

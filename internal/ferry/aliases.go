@@ -11,13 +11,15 @@ import (
 	"strings"
 
 	"esferry/internal/cluster"
+	"esferry/internal/group"
 	"esferry/internal/metadata"
 	"esferry/internal/retry"
 )
 
 // switchAliases points the source's aliases, and those of the configuration,
-// to the target's indices in one call. Where its answer is lost, what the
-// target has by then is read again before it is repeated (protocol 4).
+// to the target's indices in one call, which also takes those off that the ferry
+// wrote through. Where its answer is lost, what the target has by then is read
+// again before it is repeated (protocol 4).
 func (f *Ferry) switchAliases(ctx context.Context, indices []*index) error {
 	return retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
 		actions, err := f.aliasActions(ctx, indices)
@@ -29,15 +31,28 @@ func (f *Ferry) switchAliases(ctx context.Context, indices []*index) error {
 }
 
 func (f *Ferry) aliasActions(ctx context.Context, indices []*index) ([]json.RawMessage, error) {
-	names := make([]string, len(indices))
+	names, targets := make([]string, len(indices)), make([]string, len(indices))
 	for i, ix := range indices {
-		names[i] = ix.id()
+		names[i], targets[i] = ix.id(), ix.snapshotRecord().Target
 	}
-	here, err := f.source.Aliases(ctx, slices.Compact(names))
-	if err != nil {
+	if len(f.options.Cutover.Aliases) > 0 {
+		// An alias of the configuration may be on any index.
+		targets = []string{"*"}
+	}
+	var here, there map[string]map[string]json.RawMessage
+	g, _ := group.New(ctx)
+	g.Go("aliases of the source", func(ctx context.Context) (err error) {
+		here, err = f.source.Aliases(ctx, slices.Compact(names))
+		return err
+	})
+	g.Go("aliases of the target", func(ctx context.Context) (err error) {
+		there, err = f.target.Aliases(ctx, targets)
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	var actions []json.RawMessage
+	actions := fences(indices, there)
 	for _, ix := range indices {
 		rec := ix.snapshotRecord()
 		if len(here[rec.Index]) == 0 {
@@ -54,21 +69,12 @@ func (f *Ferry) aliasActions(ctx context.Context, indices []*index) ([]json.RawM
 		f.noteAll(notes)
 		actions = append(actions, own...)
 	}
-	wanted, err := f.wantedAliases(ctx)
-	return append(actions, wanted...), err
+	return append(actions, f.wantedAliases(there)...), nil
 }
 
 // wantedAliases moves each alias of the configuration to its index.
-func (f *Ferry) wantedAliases(ctx context.Context) ([]json.RawMessage, error) {
+func (f *Ferry) wantedAliases(there map[string]map[string]json.RawMessage) (actions []json.RawMessage) {
 	wanted := f.options.Cutover.Aliases
-	if len(wanted) == 0 {
-		return nil, nil
-	}
-	there, err := f.target.Aliases(ctx, []string{"*"})
-	if err != nil {
-		return nil, err
-	}
-	var actions []json.RawMessage
 	for _, alias := range slices.Sorted(maps.Keys(wanted)) {
 		for index, aliases := range there {
 			if _, holds := aliases[alias]; holds && index != wanted[alias] {
@@ -77,7 +83,7 @@ func (f *Ferry) wantedAliases(ctx context.Context) ([]json.RawMessage, error) {
 		}
 		actions = append(actions, action("add", wanted[alias], alias))
 	}
-	return actions, nil
+	return actions
 }
 
 func action(verb, index, alias string) json.RawMessage {
@@ -125,21 +131,30 @@ func (f *Ferry) unfence(ctx context.Context, indices []*index) error {
 	if err != nil && !cluster.NotFound(err) {
 		return err
 	}
-	var actions []json.RawMessage
-	for i, ix := range indices {
-		for _, name := range ix.writeAliases(there) {
-			actions = append(actions, action("remove", targets[i], name))
-		}
-	}
-	if err := f.target.SwitchAliases(ctx, actions); err != nil {
+	if err := f.target.SwitchAliases(ctx, fences(indices, there)); err != nil {
 		return err
 	}
+	unfenced(indices)
+	return nil
+}
+
+// fences gives the actions that take off what the indices were written through.
+func fences(indices []*index, there map[string]map[string]json.RawMessage) (actions []json.RawMessage) {
+	for _, ix := range indices {
+		for _, name := range ix.writeAliases(there) {
+			actions = append(actions, action("remove", ix.snapshotRecord().Target, name))
+		}
+	}
+	return actions
+}
+
+// unfenced notes that the indices' aliases are off.
+func unfenced(indices []*index) {
 	for _, ix := range indices {
 		ix.fencing.Lock()
 		ix.alias = ""
 		ix.fencing.Unlock()
 	}
-	return nil
 }
 
 // writesThrough is the alias of this process, once it is fenced.

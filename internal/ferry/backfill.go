@@ -12,6 +12,7 @@ import (
 	"esferry/internal/cluster"
 	"esferry/internal/metadata"
 	"esferry/internal/preflight"
+	"esferry/internal/report"
 	"esferry/internal/shard"
 	"esferry/sink"
 	"esferry/stream"
@@ -57,7 +58,7 @@ func (f *Ferry) Backfill(ctx context.Context, name string, query json.RawMessage
 		if err := b.open(ctx, name, query); err != nil {
 			return err
 		}
-		if err := b.carry(ctx); err != nil {
+		if err := b.carryAll(ctx); err != nil {
 			return err
 		}
 		return b.finish(ctx)
@@ -143,7 +144,10 @@ func (b *backfill) begin(ctx context.Context, here cluster.Index, query json.Raw
 		return err
 	}
 	if !found {
-		body, err := f.createBody(ctx, name, translated)
+		if err := f.relax(b.rec.PutBack, translated); err != nil {
+			return err
+		}
+		body, err := f.createBody(ctx, name, translated, relaxed(b.rec.PutBack))
 		if err != nil {
 			return err
 		}
@@ -163,6 +167,39 @@ func (b *backfill) begin(ctx context.Context, here cluster.Index, query json.Raw
 
 func (b *backfill) save(ctx context.Context) error {
 	return b.ferry.keep(ctx, "the backfill of index "+b.rec.Index, b.ferry.backfillKey(b.rec.Index), b.rec)
+}
+
+// carryAll carries until all is durable: a target that is started anew while its
+// translog is written asynchronously has it begun again from the last marks.
+func (b *backfill) carryAll(ctx context.Context) (err error) {
+	for range 10 {
+		if err = b.carry(ctx); !errors.Is(err, checkpoint.ErrTermChanged) {
+			return err
+		}
+		b.ferry.note(report.Event{Kind: report.Retried, Index: b.rec.Index, Message: err.Error()})
+	}
+	return err
+}
+
+// watchTarget guards the target's index where it may lose what it acknowledges.
+func (b *backfill) watchTarget(ctx context.Context, there cluster.Index) (*standing, error) {
+	f := b.ferry
+	if !asynchronous(there) {
+		return nil, nil
+	}
+	positions, err := f.target.Primaries(ctx, b.rec.Target)
+	if err != nil {
+		return nil, err
+	}
+	if s := f.stand(there, positions); s != nil || !relaxed(b.rec.PutBack) {
+		return s, nil
+	}
+	f.noteUnsafe(b.rec.Index)
+	if err := f.putDurability(ctx, b.rec.Target, b.rec.PutBack); err != nil {
+		return nil, err
+	}
+	b.rec.PutBack = hardened(b.rec.PutBack)
+	return nil, b.save(ctx)
 }
 
 // carry reads and writes what is left of each shard's window.
@@ -190,7 +227,11 @@ func (b *backfill) carry(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := b.pipe(ctx)
+	guard, err := b.watchTarget(ctx, there)
+	if err != nil {
+		return err
+	}
+	p, err := b.pipe(ctx, guard)
 	if err != nil {
 		return err
 	}
@@ -200,6 +241,9 @@ func (b *backfill) carry(ctx context.Context) error {
 		return err
 	}
 	p.commit = func(ctx context.Context) error {
+		if err := guard.secure(ctx); err != nil {
+			return err
+		}
 		for i, t := range b.trackers {
 			b.rec.Windows[i].From = t.Mark()
 		}
@@ -243,8 +287,9 @@ func (b *backfill) tasks(ctx context.Context, positions []shard.Position) ([]tas
 	return tasks, nil
 }
 
-func (b *backfill) pipe(ctx context.Context) (*pipe, error) {
+func (b *backfill) pipe(ctx context.Context, guard *standing) (*pipe, error) {
 	ix := b.index()
+	ix.standing = guard
 	if err := ix.fence(ctx); err != nil {
 		return nil, err
 	}

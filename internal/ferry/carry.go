@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/semaphore"
 
@@ -30,17 +31,22 @@ func (f *Ferry) Carry(ctx context.Context, p Plan) error {
 	restoring := make(chan struct{})
 	busy := semaphore.NewWeighted(max(1, f.options.Stream.Indices))
 	g, ctx := group.New(ctx)
-	if waiting := pending(indices); len(waiting) > 0 {
+	waiting := pending(indices)
+	if len(waiting) > 0 {
 		g.Go("snapshot path", func(ctx context.Context) error { return f.snapshotPath(ctx, waiting, restoring) })
 	}
-	for _, ix := range indices {
-		g.Go("index "+ix.id(), func(ctx context.Context) error {
-			if err := ix.journey(ctx, restoring, busy); err != nil {
-				return fmt.Errorf("index %s: %w", ix.id(), err)
-			}
-			return nil
-		})
+	carry := func(ctx context.Context, ix *index) error {
+		if err := ix.journey(ctx, restoring, busy); err != nil {
+			return fmt.Errorf("index %s: %w", ix.id(), err)
+		}
+		return nil
 	}
+	for _, ix := range waiting {
+		g.Go("index "+ix.id(), func(ctx context.Context) error { return carry(ctx, ix) })
+	}
+	g.Go("stream path", func(ctx context.Context) error {
+		return f.largestFirst(ctx, slices.DeleteFunc(indices, func(ix *index) bool { return slices.Contains(waiting, ix) }), carry)
+	})
 	_ = ctx // the goroutines have it from the group
 	return g.Wait()
 }
@@ -161,7 +167,7 @@ func (ix *index) create(ctx context.Context) error {
 			return err
 		}
 	}
-	body, err := f.createBody(ctx, rec.Index, translated)
+	body, err := f.createBody(ctx, rec.Index, translated, relaxed(ix.snapshotRecord().PutBack))
 	if err != nil {
 		return err
 	}
@@ -198,8 +204,11 @@ func (f *Ferry) make(ctx context.Context, name string, body json.RawMessage) (cl
 // createBody prepares the making of an index that is to be filled: without
 // replicas and refreshes, and with the source's routing, so that one id under
 // two routings stays two documents (protocol 1.5).
-func (f *Ferry) createBody(ctx context.Context, index string, translated cluster.Definition) (json.RawMessage, error) {
+func (f *Ferry) createBody(ctx context.Context, index string, translated cluster.Definition, relaxed bool) (json.RawMessage, error) {
 	settings := f.takenOff()
+	if relaxed {
+		settings[durability] = "async"
+	}
 	if f.target.Identity().AtLeast(6, 1) {
 		routing, err := f.source.RoutingShards(ctx, index)
 		if err != nil {
@@ -237,6 +246,11 @@ func (ix *index) recordStart(ctx context.Context, definition, translated cluster
 	ours, err := metadata.Ours(definition, ix.ferry.target.Identity())
 	if err != nil {
 		return err
+	}
+	if ix.snapshotRecord().Path == Stream {
+		if err := ix.ferry.relax(ours, translated); err != nil {
+			return err
+		}
 	}
 	return ix.enter(ctx, Planned, func(r *IndexRecord) {
 		r.Marks = marks

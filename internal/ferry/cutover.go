@@ -69,6 +69,11 @@ func (f *Ferry) Cutover(ctx context.Context) (Freeze, error) {
 	if err := c.prepare(ctx); err != nil {
 		return Freeze{}, err
 	}
+	restore, err := f.unbound(ctx)
+	if err != nil {
+		return Freeze{}, err
+	}
+	defer restore()
 	if err := c.frozen(ctx); err != nil {
 		return Freeze{}, c.abort(ctx, err)
 	}
@@ -97,7 +102,8 @@ type cutover struct {
 }
 
 // prepare does before the freeze all that can be done before it: rounds until
-// the lag is small, and the deletes so far.
+// the lag is small, and the deletes so far, twice: the first look for them may
+// take long, and what is deleted meanwhile shall not be left for the freeze.
 func (c *cutover) prepare(ctx context.Context) error {
 	return c.ferry.phase(ctx, "prepare cutover", "", func(ctx context.Context) error {
 		if err := c.newIndices(ctx); err != nil {
@@ -122,6 +128,11 @@ func (c *cutover) prepare(ctx context.Context) error {
 			}
 			if err := c.ferry.target.Refresh(ctx, ix.snapshotRecord().Target); err != nil {
 				return err
+			}
+			if !c.ferry.options.IgnoreDeletes {
+				if err := ix.deletes(ctx); err != nil {
+					return err
+				}
 			}
 			return ix.catchUp(ctx)
 		})
@@ -180,6 +191,7 @@ func (c *cutover) finish(ctx context.Context) (Freeze, error) {
 	if err := c.step(ctx, "switch aliases", func(ctx context.Context) error { return f.switchAliases(ctx, c.indices) }); err != nil {
 		return c.freeze, err
 	}
+	unfenced(c.indices)
 	c.freeze.Seconds = time.Since(c.began).Seconds()
 	for _, ix := range c.indices {
 		if err := ix.enter(ctx, Current, func(*IndexRecord) {}); err != nil {

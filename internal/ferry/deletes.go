@@ -81,28 +81,40 @@ func (ix *index) deletesOnce(ctx context.Context) error {
 		return err
 	}
 	if s.surplus() == 0 {
+		ix.counted = s
 		return nil
 	}
-	if restored(rec) {
+	if err := ix.ferry.reading(ctx, s.search); err != nil {
+		return err
+	}
+	return ix.change(ctx, func(r *IndexRecord) { r.Deleted += s.removed.Load() })
+}
+
+// search looks for what is gone on the source, where it costs least first.
+func (s *sides) search(ctx context.Context) error {
+	if restored(s.rec) {
 		// Untouched since the snapshot, and gone: found by counts alone.
 		if err := s.untouched(ctx); err != nil {
 			return err
 		}
 	}
-	if s.surplus() > 0 || s.moving {
-		// What the delta wrote, or the whole index where it came by stream.
-		if err := s.each(ctx, func(ctx context.Context, i int) error {
-			known, err := s.known(ctx, i)
-			if err != nil {
-				return err
-			}
-			w := shard.Window{Shard: s.target[i].Shard, From: mark0(rec, i), To: s.target[i].Max}
-			return s.remove(ctx, i, w, stream.Options{IDsOnly: true}, known)
-		}); err != nil {
+	if s.surplus() <= 0 && !s.moving {
+		return nil
+	}
+	return s.written(ctx)
+}
+
+// written compares what the delta wrote, or the whole index where it came by
+// stream.
+func (s *sides) written(ctx context.Context) error {
+	return s.each(ctx, func(ctx context.Context, i int) error {
+		known, err := s.known(ctx, i)
+		if err != nil {
 			return err
 		}
-	}
-	return ix.change(ctx, func(r *IndexRecord) { r.Deleted += s.removed.Load() })
+		w := shard.Window{Shard: s.target[i].Shard, From: mark0(s.rec, i), To: s.target[i].Max}
+		return s.remove(ctx, i, w, stream.Options{IDsOnly: true}, known)
+	})
 }
 
 // restored reports whether source and target share sequence numbers.
@@ -147,20 +159,22 @@ func (s *sides) untouched(ctx context.Context) error {
 	})
 }
 
-// known reads which documents a shard of the source holds, where the target's
-// whole shard has to be looked through: a scan costs a tenth of asking for each.
-// It only spares questions, since what it lacks is asked for all the same; a
-// shard too large to remember is asked for document by document.
+// known reads which documents a shard of the source holds of those that the
+// target's shard is looked through for: a scan costs a tenth of asking for each.
+// What the delta wrote last was written on the source last, too. It only spares
+// questions, since what it lacks is asked for all the same; a shard that is too
+// large to remember is asked for document by document.
 func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}, error) {
-	if restored(s.rec) || s.here > int64(len(s.source))*rememberAtMost {
+	p := s.source[number]
+	w := shard.Window{Shard: p.Shard, From: mark0(s.rec, number), To: p.Max}
+	if min(w.Span(), s.here/int64(len(s.source))) > rememberAtMost {
 		return nil, nil
 	}
-	p := s.source[number]
 	var known map[cluster.Key]struct{}
 	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
 		known = map[cluster.Key]struct{}{}
-		reader := stream.NewReader(s.index.ferry.source, s.index.ferry.budget, stream.Options{IDsOnly: true})
-		for b, err := range reader.Read(ctx, p, shard.Window{Shard: p.Shard, From: -1, To: p.Max}) {
+		reader := stream.NewReader(s.index.ferry.source, s.index.ferry.budget, stream.Options{IDsOnly: true, Pace: s.index.ferry.pace})
+		for b, err := range reader.Read(ctx, p, w) {
 			if err != nil {
 				return err
 			}
@@ -289,21 +303,23 @@ func (s *sides) unlisted(ctx context.Context, found []sink.Gone) ([]sink.Gone, e
 // failover, and nobody would bring the document again (protocol 1.3). The terms
 // are read once more at the end: those of a position are older than its numbers.
 func (s *sides) settle(ctx context.Context) error {
-	said, err := s.index.ferry.source.Positions(ctx, s.rec.Index)
+	said, err := s.index.positions(ctx)
 	if err != nil {
 		return err
 	}
+	now := said
 	err = retry.Poll(ctx, "index "+s.rec.Index+" to settle", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
-		now, err := s.index.positions(ctx)
-		if err != nil {
-			return false, err
-		}
-		for i := range now {
-			if now[i].Global < said[i].Max {
-				return false, s.sameTerm(now)
+		if now == nil {
+			if now, err = s.index.positions(ctx); err != nil {
+				return false, err
 			}
 		}
-		return true, s.sameTerm(now)
+		if err := s.sameTerm(now); err != nil {
+			return false, err
+		}
+		settled := !slices.ContainsFunc(now, func(p shard.Position) bool { return p.Global < said[p.Shard.Number].Max })
+		now = nil
+		return settled, nil
 	})
 	if err != nil {
 		return err

@@ -9,9 +9,12 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"esferry/checkpoint"
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/joint"
 	"esferry/internal/report"
 	"esferry/sink"
 	"esferry/snapshotpath"
@@ -57,8 +60,10 @@ type SnapshotOptions struct {
 
 // StreamOptions bound the stream path.
 type StreamOptions struct {
-	// Readers and Writers of one index.
-	Readers, Writers int
+	// Readers of one index; 0 for what suits its shards.
+	Readers int
+	// Writers to the target, over all indices; 0 adapts them to it.
+	Writers int
 	// Indices is how many are read and written at once.
 	Indices int64
 	// PageBytes and BulkBytes are what requests aim at; PageDocs fixes a page's
@@ -67,6 +72,12 @@ type StreamOptions struct {
 	PageDocs             int
 	// Memory bounds the bytes of pages in flight, over all indices.
 	Memory int64
+	// Rates bound what is read from the source, and Brake holds it back further.
+	Rates batch.Rates
+	Brake Brake
+	// AsyncTranslog lets the target write its translog asynchronously while an
+	// index that was made for it is filled.
+	AsyncTranslog bool
 }
 
 // Options of a Ferry.
@@ -98,16 +109,34 @@ type Ferry struct {
 	// budget is shared by all pages on their way; contents by those that writers
 	// look at to settle conflicts, which must not wait for the others.
 	budget, contents *batch.Budget
+	// controller paces all writers.
+	controller *sink.Controller
+	// commits of records that are made durable at the same time.
+	commits *joint.Calls[checkpoint.Record, struct{}]
+	// busy bounds the indices that documents are read of.
+	busy *semaphore.Weighted
+	// pace of all readers of the source.
+	pace *batch.Pace
 
 	mu      sync.Mutex
 	state   Record
 	indices map[string]*index
+	// braked tells why the source's health holds the readers back.
+	braked string
 }
 
 // Open gives a ferry between two probed clusters, with the state that the
 // store holds of it. The lease must have been acquired from that store.
 func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint.Store, lease checkpoint.Lease, o Options) (*Ferry, error) {
-	f := &Ferry{source: source, target: target, store: store, lease: lease, options: o, budget: batch.NewBudget(o.Stream.Memory), contents: batch.NewBudget(4 * o.Stream.PageBytes)}
+	f := &Ferry{
+		source: source, target: target, store: store, lease: lease, options: o,
+		budget: batch.NewBudget(o.Stream.Memory), contents: batch.NewBudget(4 * o.Stream.PageBytes), pace: batch.NewPace(o.Stream.Rates),
+		busy: semaphore.NewWeighted(max(1, o.Stream.Indices)),
+	}
+	f.controller = sink.NewController(f.limits(ctx), func(p sink.Pace) {
+		f.note(report.Event{Kind: report.Adapted, Done: int64(p.Writers), Total: int64(p.Most), Bytes: int64(p.BulkBytes)})
+	})
+	f.commits = joint.New(f.commitAll, f.commitOne)
 	if err := f.load(ctx); err != nil {
 		return nil, err
 	}
@@ -124,6 +153,29 @@ func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint
 	}
 	return f, nil
 }
+
+const (
+	// writersPerNode is how many bulks a node of the target may come to get at
+	// once, where it takes them: it has a thread for each of its cores.
+	writersPerNode = 4
+	// mostWriters bounds them for targets of any size.
+	mostWriters = 32
+)
+
+// limits bound the pace of writers by the target's size.
+func (f *Ferry) limits(ctx context.Context) sink.Limits {
+	nodes, err := f.target.DataNodes(ctx)
+	if err != nil {
+		// Not told to everyone, nor by every service; one node is a safe guess.
+		nodes = 1
+	}
+	s := f.options.Stream
+	return sink.Limits{Writers: s.Writers, Most: min(writersPerNode*nodes, mostWriters), MaxBytes: int(s.BulkBytes)}
+}
+
+// SetWriters fixes the bulk requests at once, over all indices; 0 adapts them to
+// the target. Safe for concurrent use.
+func (f *Ferry) SetWriters(n int) { f.controller.SetWriters(n) }
 
 // OtherClusterError says that a URL leads to another cluster than the one this
 // ferry's state was made with.

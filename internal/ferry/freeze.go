@@ -1,6 +1,7 @@
 package ferry
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"esferry/internal/group"
 	"esferry/internal/report"
@@ -35,13 +34,13 @@ func (c *cutover) block(ctx context.Context) error {
 // newIndices resolves the patterns again: a block does not stop tomorrow's
 // daily index or a rollover.
 func (c *cutover) newIndices(ctx context.Context) error {
-	all, err := c.ferry.source.Indices(ctx)
+	names, err := c.ferry.source.Names(ctx)
 	if err != nil {
 		return err
 	}
-	for _, there := range all {
-		if !c.ferry.carries(there.Name) && c.ferry.options.Select.Match(there.Name) {
-			return &NewIndexError{Index: there.Name}
+	for _, name := range names {
+		if !c.ferry.carries(name) && c.ferry.options.Select.Match(name) {
+			return &NewIndexError{Index: name}
 		}
 	}
 	return nil
@@ -132,7 +131,7 @@ func (c *cutover) putBack(ctx context.Context) error {
 			return err
 		}
 	}
-	return c.ferry.unfence(ctx, c.indices)
+	return nil
 }
 
 // abort lifts the freeze after a failure, whatever has become of the context,
@@ -175,19 +174,47 @@ func (f *Ferry) hook(ctx context.Context, event string) error {
 	return f.options.Cutover.Hook(ctx, event)
 }
 
-// each does something with every index, several at a time, and gives the first
-// error.
+// each does something with every index, with all at once: what they ask of the
+// clusters goes together. It gives the first error.
 func (f *Ferry) each(ctx context.Context, indices []*index, do func(ctx context.Context, ix *index) error) error {
-	busy := semaphore.NewWeighted(max(1, f.options.Stream.Indices))
 	g, _ := group.New(ctx)
 	for _, ix := range indices {
+		g.Go("index "+ix.id(), func(ctx context.Context) error { return do(ctx, ix) })
+	}
+	return g.Wait()
+}
+
+// largestFirst does something with a few indices at a time, those with the most
+// outstanding first: a large one that begins last is waited for alone.
+func (f *Ferry) largestFirst(ctx context.Context, indices []*index, do func(ctx context.Context, ix *index) error) error {
+	g, _ := group.New(ctx)
+	g.SetLimit(int(max(1, f.options.Stream.Indices)))
+	for _, ix := range slices.SortedStableFunc(slices.Values(indices), func(a, b *index) int { return cmp.Compare(b.outstanding(), a.outstanding()) }) {
 		g.Go("index "+ix.id(), func(ctx context.Context) error {
-			if err := busy.Acquire(ctx, 1); err != nil {
+			if err := ctx.Err(); err != nil {
 				return err
 			}
-			defer busy.Release(1)
 			return do(ctx, ix)
 		})
 	}
 	return g.Wait()
+}
+
+// outstanding is about how many operations are still to be carried.
+func (ix *index) outstanding() int64 {
+	rec := ix.snapshotRecord()
+	if rec.Phase == Current {
+		return rec.Lag
+	}
+	return max(rec.Lag, ix.docs)
+}
+
+// reading does what reads and writes an index's documents, of a few indices at a
+// time. It must not be called from within itself.
+func (f *Ferry) reading(ctx context.Context, do func(ctx context.Context) error) error {
+	if err := f.busy.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer f.busy.Release(1)
+	return do(ctx)
 }

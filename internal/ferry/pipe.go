@@ -16,8 +16,12 @@ import (
 	"esferry/stream"
 )
 
-// commitEvery bounds the work that a crash repeats, and the commits a second.
-const commitEvery = time.Second
+const (
+	// commitEvery bounds the work that a crash repeats, and the commits a second.
+	commitEvery = time.Second
+	// lastCommit bounds the wait for the last one of an interrupted run.
+	lastCommit = 5 * time.Second
+)
 
 // task is a window to carry, and how.
 type task struct {
@@ -42,15 +46,25 @@ type parcel struct {
 // pipe carries windows of one index: readers, a bounded channel, writers, and
 // one committer. Documents flow one way, acknowledgements back.
 type pipe struct {
-	index            string
-	reader           *stream.Reader
-	writer           *sink.Writer
-	readers, writers int
-	observer         report.Observer
+	index      string
+	reader     *stream.Reader
+	writer     *sink.Writer
+	controller *sink.Controller
+	// readers of the index; 0 for what suits its shards.
+	readers int
+	// docs of the index, for the size of windows that are not numbered.
+	docs     int64
+	observer report.Observer
 	// landed is called by the committer alone for each window that is
 	// acknowledged; commit makes the marks durable.
 	landed func(w shard.Window) error
 	commit func(ctx context.Context) error
+	// every is the least time between two commits.
+	every time.Duration
+
+	// outstanding operations, by which indices are told apart that write at the
+	// same time.
+	outstanding atomic.Int64
 
 	mu  sync.Mutex
 	sum sink.Result
@@ -63,37 +77,37 @@ func (p *pipe) run(ctx context.Context, tasks []task) error {
 		return nil
 	}
 	work := make(chan task, len(tasks))
-	for _, t := range tasks {
+	for _, t := range spread(tasks) {
 		work <- t
+		p.outstanding.Add(p.operations(t.window, len(tasks)))
 	}
 	close(work)
-	parcels := make(chan parcel, p.writers)
+	// One page waits while others are written and read; more would only take
+	// memory.
+	parcels := make(chan parcel, 1)
 	acks := make(chan shard.Window, len(tasks))
 
 	g, _ := group.New(ctx)
-	var reading, writing sync.WaitGroup
-	for range min(p.readers, len(tasks)) {
+	var reading sync.WaitGroup
+	for range min(readersOf(p.readers, tasks), len(tasks)) {
 		reading.Add(1)
 		g.Go("reader of "+p.index, func(ctx context.Context) error {
 			defer reading.Done()
 			return p.read(ctx, work, parcels, acks)
 		})
 	}
-	for range p.writers {
-		writing.Add(1)
-		g.Go("writer of "+p.index, func(ctx context.Context) error {
-			defer writing.Done()
-			return p.write(ctx, parcels, acks)
-		})
+	writing := &crew{pipe: p, group: g, parcels: parcels, acks: acks}
+	for range fewestWriters {
+		writing.hire() //nolint:contextcheck // the group hands the context on
 	}
 	g.Go("end of reading "+p.index, func(context.Context) error {
 		reading.Wait()
 		close(parcels)
-		writing.Wait()
+		writing.ended.Wait()
 		close(acks)
 		return nil
 	})
-	g.Go("committer of "+p.index, func(ctx context.Context) error { return p.land(ctx, acks) })
+	g.Go("committer of "+p.index, func(ctx context.Context) error { return p.land(ctx, acks, len(tasks)) })
 	err := g.Wait()
 	// After an error batches may be left in the channel; their pages are freed
 	// with them, but the budget is shared and must have its bytes back.
@@ -152,40 +166,56 @@ func (f *flight) touch(acks chan<- shard.Window) {
 	}
 }
 
-func (p *pipe) write(ctx context.Context, parcels <-chan parcel, acks chan<- shard.Window) error {
-	for c := range parcels {
-		docs, bytes := int64(len(c.batch.Docs)), c.batch.Bytes()
-		r, err := p.writer.Write(ctx, c.batch)
-		c.batch.Release()
-		if err != nil {
-			return err
-		}
-		p.mu.Lock()
-		p.sum = p.sum.Add(r)
-		p.mu.Unlock()
-		p.observe(report.Event{Kind: report.Progress, Window: c.flight.window, Docs: docs, Bytes: bytes})
-		c.flight.touch(acks)
+// write writes one parcel.
+func (p *pipe) write(ctx context.Context, c parcel, acks chan<- shard.Window) error {
+	docs, bytes := int64(len(c.batch.Docs)), c.batch.Bytes()
+	r, err := p.writer.Write(ctx, c.batch)
+	c.batch.Release()
+	if err != nil {
+		return err
 	}
+	p.mu.Lock()
+	p.sum = p.sum.Add(r)
+	p.mu.Unlock()
+	p.observe(report.Event{Kind: report.Progress, Window: c.flight.window, Docs: docs, Bytes: bytes})
+	c.flight.touch(acks)
 	return nil
 }
 
 // land is the committer: it alone moves marks, and makes them durable now and
-// then and at the end. A commit that fails ends the run.
-func (p *pipe) land(ctx context.Context, acks <-chan shard.Window) error {
-	last := time.Now()
+// then and at the end. A commit that fails ends the run. What landed before the
+// run was interrupted, or failed elsewhere, is made durable too.
+func (p *pipe) land(ctx context.Context, acks <-chan shard.Window, tasks int) error {
+	last, fresh := time.Now(), false
 	for w := range acks {
 		if err := p.landed(w); err != nil {
 			return fmt.Errorf("acknowledge %s: %w", w, err)
 		}
-		if time.Since(last) < commitEvery {
+		p.outstanding.Add(-p.operations(w, tasks))
+		fresh = true
+		if ctx.Err() != nil || time.Since(last) < p.every {
 			continue
 		}
 		if err := p.commit(ctx); err != nil {
 			return err
 		}
-		last = time.Now()
+		last, fresh = time.Now(), false
+	}
+	if ctx.Err() != nil && fresh {
+		lingering, free := retry.Linger(ctx, lastCommit)
+		defer free()
+		// Why the run ended counts; without this commit the next one repeats a little.
+		_ = p.commit(lingering) //nolint:errcheck // see above
 	}
 	return ctx.Err()
+}
+
+// operations is how many a window stands for, one of so many tasks.
+func (p *pipe) operations(w shard.Window, tasks int) int64 {
+	if w.All() {
+		return p.docs / int64(tasks)
+	}
+	return w.Span()
 }
 
 func (p *pipe) observe(e report.Event) {

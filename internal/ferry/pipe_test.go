@@ -96,10 +96,11 @@ func (e *engine) Refresh(context.Context, string) error { return nil }
 func carry(t *testing.T, e *engine, last int64) (landed []shard.Window, committed int, err error) {
 	t.Helper()
 	e.written = map[string]int{}
+	c := sink.NewController(sink.Limits{}, nil)
 	p := &pipe{
-		index: "i", readers: 3, writers: 2,
+		index: "i", readers: 3, controller: c,
 		reader: stream.NewReader(e, batch.NewBudget(1<<20), stream.Options{}),
-		writer: sink.NewWriter(e, e, sink.Options{SourceIndex: "i", Index: "i"}),
+		writer: sink.NewWriter(e, e, sink.Options{SourceIndex: "i", Index: "i", Controller: c}),
 	}
 	p.landed = func(w shard.Window) error { landed = append(landed, w); return nil }
 	p.commit = func(context.Context) error { committed++; return nil }

@@ -1,7 +1,6 @@
 package ferry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/digest"
 	"esferry/internal/group"
 	"esferry/internal/reconcile"
 	"esferry/internal/report"
@@ -37,6 +37,9 @@ type reconciliation struct {
 	sides   *sides
 	spool   *reconcile.Spool
 	content bool
+	// differences tells of all documents in which the sides differ, each time it
+	// is called.
+	differences func(ctx context.Context, visit func(reconcile.Difference) error) error
 
 	mu      sync.Mutex
 	written sink.Result
@@ -53,31 +56,12 @@ type piece struct {
 // (protocol 3). It gives how many differed. What differs is asked for again, in
 // real time, before anything is done about it.
 func (ix *index) reconcile(ctx context.Context, content bool) (found int64, err error) {
-	err = ix.ferry.phase(ctx, "reconcile", ix.id(), func(ctx context.Context) (err error) {
-		spool, err := reconcile.Open(ix.ferry.options.Reconcile.Dir)
-		if err != nil {
+	ix.counted = nil
+	err = ix.ferry.phase(ctx, "reconcile", ix.id(), func(ctx context.Context) error {
+		return ix.ferry.reading(ctx, func(ctx context.Context) (err error) {
+			found, err = ix.reconcileOnce(ctx, content)
 			return err
-		}
-		defer func() { err = errors.Join(err, spool.Close()) }()
-		r := &reconciliation{spool: spool, content: content}
-		if r.sides, err = ix.sides(ctx); err != nil {
-			return err
-		}
-		if err := r.tell(ctx); err != nil {
-			return err
-		}
-		if found, err = r.weigh(ctx); err != nil {
-			return err
-		}
-		if found > 0 {
-			if err := ix.fence(ctx); err != nil {
-				return err
-			}
-			if err := r.act(ctx); err != nil {
-				return err
-			}
-		}
-		return r.unchanged(ctx)
+		})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("reconcile index %s: %w", ix.id(), err)
@@ -85,13 +69,51 @@ func (ix *index) reconcile(ctx context.Context, content bool) (found int64, err 
 	return found, nil
 }
 
+func (ix *index) reconcileOnce(ctx context.Context, content bool) (found int64, err error) {
+	spool, err := reconcile.Open(ix.ferry.options.Reconcile.Dir)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, spool.Close()) }()
+	r := &reconciliation{spool: spool, content: content, differences: spool.Compare}
+	if r.sides, err = ix.sides(ctx); err != nil {
+		return 0, err
+	}
+	if err := r.tell(ctx); err != nil {
+		return 0, err
+	}
+	r.sides.there = spool.Docs(reconcile.Target)
+	if found, err = r.weigh(ctx); err != nil {
+		return 0, err
+	}
+	return found, r.equalize(ctx, found)
+}
+
+// equalize carries and deletes what was found to differ.
+func (r *reconciliation) equalize(ctx context.Context, found int64) error {
+	if found > 0 {
+		if err := r.sides.index.fence(ctx); err != nil {
+			return err
+		}
+		if err := r.act(ctx); err != nil {
+			return err
+		}
+	}
+	return r.unchanged(ctx)
+}
+
 // tell reads every shard of both sides into the spool.
 func (r *reconciliation) tell(ctx context.Context) error {
 	f := r.sides.index.ferry
-	busy := semaphore.NewWeighted(int64(max(1, f.options.Stream.Readers)))
+	readers := f.options.Stream.Readers
+	if readers == 0 {
+		readers = readersFor(len(r.sides.source))
+	}
+	busy := semaphore.NewWeighted(int64(readers))
 	g, _ := group.New(ctx)
-	read := func(side reconcile.Side, on *cluster.Cluster, positions []shard.Position) { //nolint:contextcheck // the group hands the context on
-		reader := stream.NewReader(on, f.budget, r.sides.index.pages(stream.Options{IDsOnly: !r.content}))
+	o := stream.Options{IDsOnly: !r.content}
+	read := func(side reconcile.Side, on *cluster.Cluster, o stream.Options, positions []shard.Position) { //nolint:contextcheck // the group hands the context on
+		reader := stream.NewReader(on, f.budget, o)
 		for _, p := range positions {
 			g.Go("ids of "+p.Shard.String(), func(ctx context.Context) error {
 				if err := busy.Acquire(ctx, 1); err != nil {
@@ -102,19 +124,19 @@ func (r *reconciliation) tell(ctx context.Context) error {
 			})
 		}
 	}
-	read(reconcile.Source, r.sides.index.source(), r.sides.source)
-	read(reconcile.Target, f.target, r.sides.target)
+	read(reconcile.Source, r.sides.index.source(), r.sides.index.paced(o), r.sides.source)
+	read(reconcile.Target, f.target, r.sides.index.pages(o), r.sides.target)
 	return g.Wait()
 }
 
 // tellShard reads one shard. Where it is interrupted all of it is told again.
 func (r *reconciliation) tellShard(ctx context.Context, side reconcile.Side, reader *stream.Reader, p shard.Position) error {
-	var scratch bytes.Buffer
+	var hasher digest.Hasher
 	for b, err := range reader.Read(ctx, p, shard.All(p.Shard)) {
 		if err != nil {
 			return err
 		}
-		err := r.tellBatch(side, b, &scratch)
+		err := r.tellBatch(side, p.Shard.Number, b, &hasher)
 		docs := int64(len(b.Docs))
 		b.Release()
 		if err != nil {
@@ -125,14 +147,15 @@ func (r *reconciliation) tellShard(ctx context.Context, side reconcile.Side, rea
 	return nil
 }
 
-func (r *reconciliation) tellBatch(side reconcile.Side, b *batch.Batch, scratch *bytes.Buffer) error {
-	for _, d := range b.Docs {
+func (r *reconciliation) tellBatch(side reconcile.Side, number int, b *batch.Batch, hasher *digest.Hasher) error {
+	for i := range b.Docs {
+		d := &b.Docs[i]
 		e := reconcile.Entry{
-			Key: cluster.KeyOf(&d), Version: d.Version, SeqNo: d.SeqNo, Term: d.Term,
+			Key: cluster.KeyOf(d), Version: d.Version, SeqNo: d.SeqNo, Term: d.Term, Shard: number,
 		}
 		var err error
 		if r.content {
-			if e.Digest, err = reconcile.DigestOf(d, scratch); err != nil {
+			if e.Digest, err = hasher.Content(d); err != nil {
 				return err
 			}
 		}
@@ -147,7 +170,7 @@ func (r *reconciliation) tellBatch(side reconcile.Side, b *batch.Batch, scratch 
 // before the first delete.
 func (r *reconciliation) weigh(ctx context.Context) (int64, error) {
 	var found, extra int64
-	err := r.spool.Compare(ctx, func(d reconcile.Difference) error {
+	err := r.differences(ctx, func(d reconcile.Difference) error {
 		found++
 		if d.Kind == reconcile.Extra {
 			extra++
@@ -155,7 +178,6 @@ func (r *reconciliation) weigh(ctx context.Context) (int64, error) {
 		return nil
 	})
 	s := r.sides
-	s.there = r.spool.Docs(reconcile.Target)
 	if err != nil || s.index.ferry.options.IgnoreDeletes {
 		return found - extra, err
 	}
@@ -175,9 +197,9 @@ func (r *reconciliation) act(ctx context.Context) error {
 		return r.sort(ctx, work)
 	})
 	rec := r.sides.rec
-	fetcher := stream.NewFetcher(r.sides.index.source(), rec.Index, f.budget, r.sides.index.pages(stream.Options{}))
+	fetcher := stream.NewFetcher(r.sides.index.source(), rec.Index, f.budget, r.sides.index.paced(stream.Options{}))
 	writer := r.sides.index.writer()
-	for range max(1, f.options.Stream.Writers) {
+	for range f.controller.Pace().Writers + 1 {
 		g.Go("writer of "+rec.Index, func(ctx context.Context) error {
 			for p := range work {
 				if err := r.do(ctx, p, fetcher, writer); err != nil {
@@ -223,7 +245,7 @@ func (r *reconciliation) sort(ctx context.Context, work chan<- piece) error {
 		p.fetch, p.gone = nil, nil
 		return send(full)
 	}
-	err := r.spool.Compare(ctx, func(d reconcile.Difference) error {
+	err := r.differences(ctx, func(d reconcile.Difference) error {
 		switch {
 		case d.Kind == reconcile.Extra && r.sides.index.ferry.options.IgnoreDeletes:
 			return nil

@@ -56,7 +56,7 @@ func (ix *index) redeliver(ctx context.Context, letters []sink.DeadLetter) ([]si
 	}
 	writer := sink.NewWriter(ix.source(), f.target, o)
 	var sum sink.Result
-	fetcher := stream.NewFetcher(ix.source(), rec.Index, f.budget, ix.pages(stream.Options{}))
+	fetcher := stream.NewFetcher(ix.source(), rec.Index, f.budget, ix.paced(stream.Options{}))
 	for b, err := range fetcher.Fetch(ctx, keys) {
 		if err != nil {
 			return nil, err

@@ -46,6 +46,10 @@ func (ix *index) round(ctx context.Context) (lag int64, err error) {
 		if broken, ok := errors.AsType[*checkpoint.BindingError](err); ok && !broken.Final {
 			lag, err = ix.rebind(ctx, broken)
 		}
+		if err == nil {
+			// The first round is the baseline.
+			err = ix.harden(ctx)
+		}
 		if !errors.Is(err, checkpoint.ErrTermChanged) {
 			return lag, err
 		}
@@ -55,10 +59,11 @@ func (ix *index) round(ctx context.Context) (lag int64, err error) {
 }
 
 func (ix *index) roundOnce(ctx context.Context) (int64, error) {
-	if err := ix.checkSource(ctx); err != nil {
-		return 0, err
-	}
-	if err := ix.checkTarget(ctx); err != nil {
+	ix.counted = nil
+	g, _ := group.New(ctx)
+	g.Go("source of "+ix.id(), ix.checkSource)
+	g.Go("target of "+ix.id(), ix.checkTarget)
+	if err := g.Wait(); err != nil {
 		return 0, err
 	}
 	switch ix.snapshotRecord().Delta {
@@ -87,8 +92,10 @@ func (ix *index) windowRound(ctx context.Context) (int64, error) {
 	}
 	p := ix.pipe(stream.Options{})
 	p.landed, p.commit = r.landed, func(ctx context.Context) error { return r.commit(ctx, p.result()) }
-	if err := p.run(ctx, tasks); err != nil {
-		return 0, err
+	if len(tasks) > 0 {
+		if err := ix.ferry.reading(ctx, func(ctx context.Context) error { return p.run(ctx, tasks) }); err != nil {
+			return 0, err
+		}
 	}
 	if err := r.commit(ctx, p.result()); err != nil {
 		return 0, err
@@ -211,7 +218,7 @@ func (r *round) landed(w shard.Window) error {
 // commit makes the marks durable (protocol 1.3): the positions are read after
 // the scans of all that landed were open, so that M covers whatever may have
 // hidden a document from them, and an unchanged term proves that no failover
-// came in between.
+// came in between. Where nothing moved there is nothing to store.
 func (r *round) commit(ctx context.Context, written sink.Result) error {
 	now, err := r.index.positionsOnce(ctx)
 	if err != nil {
@@ -227,9 +234,11 @@ func (r *round) commit(ctx context.Context, written sink.Result) error {
 		marks[i], r.shards[i].Mark = marks[i].Settle(settled), r.shards[i].Mark.Settle(settled)
 		lag += now[i].Max - marks[i].W
 	}
-	err = r.index.change(ctx, func(rec *IndexRecord) {
-		rec.Marks, rec.Lag, rec.Written = marks, lag, r.base.Add(written)
-	})
+	total := r.base.Add(written)
+	if rec := r.index.snapshotRecord(); slices.Equal(marks, rec.Marks) && lag == rec.Lag && total == rec.Written {
+		return nil
+	}
+	err = r.index.change(ctx, func(rec *IndexRecord) { rec.Marks, rec.Lag, rec.Written = marks, lag, total })
 	if err == nil {
 		r.index.ferry.note(report.Event{Kind: report.Committed, Index: r.index.id(), Lag: lag})
 	}
@@ -269,41 +278,67 @@ func (ix *index) positionsOnce(ctx context.Context) ([]shard.Position, error) {
 }
 
 // checkTarget refuses to write to an index that is no longer the one that was
-// bound: made anew under its name, or restored over (protocol 1.7).
+// bound: made anew under its name, or restored over (protocol 1.7). One that may
+// lose what it acknowledges is guarded from here on.
 func (ix *index) checkTarget(ctx context.Context) error {
 	rec := ix.snapshotRecord()
-	there, found, err := ix.ferry.target.Index(ctx, rec.Target)
+	there, err := ix.boundTarget(ctx)
 	if err != nil {
 		return err
-	}
-	broken := func(what, was, is string, final bool) error {
-		return &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: what, Was: was, Is: is, Final: final}
-	}
-	if !found || there.UUID != rec.TargetUUID {
-		is := there.UUID
-		if !found {
-			is = "gone"
-		}
-		return broken("target index's uuid", rec.TargetUUID, is, true)
 	}
 	positions, err := ix.ferry.target.Primaries(ctx, rec.Target)
 	if err != nil {
 		return err
 	}
-	if is := histories(positions); !slices.Equal(is, rec.TargetHistory) {
-		return broken("target index's history", fmt.Sprint(rec.TargetHistory), fmt.Sprint(is), false)
+	if err := rec.boundTo(positions); err != nil {
+		return err
+	}
+	return ix.watchTarget(ctx, there, positions)
+}
+
+// boundTarget gives the target's index, and refuses another one under its name,
+// and none.
+func (ix *index) boundTarget(ctx context.Context) (cluster.Index, error) {
+	rec := ix.snapshotRecord()
+	there, found, err := ix.ferry.target.Index(ctx, rec.Target)
+	if err != nil || found && there.UUID == rec.TargetUUID {
+		return there, err
+	}
+	is := there.UUID
+	if !found {
+		is = "gone"
+	}
+	return there, &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: "target index's uuid", Was: rec.TargetUUID, Is: is, Final: true}
+}
+
+// checkTargetUUID is boundTarget for those who need nothing of the index.
+func (ix *index) checkTargetUUID(ctx context.Context) error {
+	_, err := ix.boundTarget(ctx)
+	return err
+}
+
+// boundTo refuses shards of the target that were restored over.
+func (r IndexRecord) boundTo(positions []shard.Position) error {
+	if is := histories(positions); !slices.Equal(is, r.TargetHistory) {
+		return &checkpoint.BindingError{Shard: shard.ID{Index: r.Index}, What: "target index's history", Was: fmt.Sprint(r.TargetHistory), Is: fmt.Sprint(is)}
 	}
 	return nil
 }
 
 // pipe gives the pipe of this index.
 func (ix *index) pipe(o stream.Options) *pipe {
-	f, rec := ix.ferry, ix.snapshotRecord()
-	return &pipe{
-		index: rec.Index, readers: f.options.Stream.Readers, writers: f.options.Stream.Writers, observer: f.options.Observer,
-		reader: stream.NewReader(ix.source(), f.budget, ix.pages(o)),
-		writer: ix.writer(),
+	f, rec, every := ix.ferry, ix.snapshotRecord(), commitEvery
+	if ix.standing != nil {
+		every = commitRelaxed
 	}
+	p := &pipe{
+		index: rec.Index, readers: f.options.Stream.Readers, docs: ix.docs, observer: f.options.Observer, every: every,
+		reader: stream.NewReader(ix.source(), f.budget, ix.paced(o)), controller: f.controller,
+	}
+	writing := ix.writing()
+	writing.Urgency = p.outstanding.Load
+	p.writer = sink.NewWriter(ix.source(), f.target, writing)
+	return p
 }
 
 // pages completes options with what the operator set, and with the index's types.
@@ -311,6 +346,12 @@ func (ix *index) pages(o stream.Options) stream.Options {
 	set := ix.ferry.options.Stream
 	o.PageBytes, o.PageDocs, o.Types = set.PageBytes, set.PageDocs, ix.snapshotRecord().Types
 	return o
+}
+
+// paced is pages for what is read from the source.
+func (ix *index) paced(o stream.Options) stream.Options {
+	o.Pace = ix.ferry.pace
+	return ix.pages(o)
 }
 
 func (ix *index) writer() *sink.Writer {
@@ -322,6 +363,6 @@ func (ix *index) writing() sink.Options {
 	f, rec := ix.ferry, ix.snapshotRecord()
 	return sink.Options{
 		Contents:    stream.NewFetcher(f.target, rec.Target, f.contents, ix.pages(stream.Options{})),
-		SourceIndex: rec.Index, Index: rec.Target, Alias: ix.writesThrough(), Type: rec.Type, MaxBytes: int(f.options.Stream.BulkBytes), Reject: f.options.Reject,
+		SourceIndex: rec.Index, Index: rec.Target, Alias: ix.writesThrough(), Type: rec.Type, Controller: f.controller, Reject: f.options.Reject,
 	}
 }

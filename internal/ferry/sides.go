@@ -1,7 +1,9 @@
 package ferry
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"sync/atomic"
 	"time"
 
@@ -39,7 +41,12 @@ func (ix *index) sides(ctx context.Context) (*sides, error) {
 	}
 	look(ix.ferry.source, s.rec.Index, &s.source)
 	look(ix.ferry.target, s.rec.Target, &s.target)
-	if err := g.Wait(); err != nil {
+	err := g.Wait()
+	if cluster.NotFound(err) {
+		// A target that is gone breaks the binding, which says more.
+		err = cmp.Or(ix.checkTargetUUID(ctx), err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	for i, mark := range s.rec.Marks {
@@ -48,15 +55,24 @@ func (ix *index) sides(ctx context.Context) (*sides, error) {
 	return s, nil
 }
 
-// count counts both sides, at the same time.
-func (s *sides) count(ctx context.Context) error {
+// count counts both sides, at the same time, of a target that is still the one
+// that was bound: one that was made anew or restored over since the round may
+// count the same and hold something else.
+func (s *sides) count(ctx context.Context) error { return s.countMatching(ctx, nil) }
+
+// countMatching counts like count what matches a query.
+func (s *sides) countMatching(ctx context.Context, query json.RawMessage) error {
+	if err := s.rec.boundTo(s.target); err != nil {
+		return err
+	}
 	g, _ := group.New(ctx)
+	g.Go("target of "+s.rec.Index, s.index.checkTargetUUID)
 	g.Go("count "+s.rec.Index, func(ctx context.Context) (err error) {
-		s.here, err = s.index.source().Count(ctx, s.rec.Index, nil)
+		s.here, err = s.index.source().Count(ctx, s.rec.Index, query)
 		return err
 	})
 	g.Go("count "+s.rec.Target+" on the target", func(ctx context.Context) (err error) {
-		s.there, err = s.index.ferry.target.Count(ctx, s.rec.Target, nil)
+		s.there, err = s.index.ferry.target.Count(ctx, s.rec.Target, query)
 		return err
 	})
 	return g.Wait()
@@ -65,25 +81,33 @@ func (s *sides) count(ctx context.Context) error {
 // surplus is how many documents the target holds too many.
 func (s *sides) surplus() int64 { return s.there - s.removed.Load() - s.here }
 
-// compare counts both sides, as of a refresh now, and keeps the result.
+// compare counts both sides, as of a refresh now, and keeps the result. Counts of
+// the look for deletes hold where the source stood still since; the target has no
+// other writer.
 func (ix *index) compare(ctx context.Context) (Counts, error) {
-	// A target that was made anew or restored over since the round may count
-	// the same and hold something else.
-	if err := ix.checkTarget(ctx); err != nil {
-		return Counts{}, err
-	}
-	s, err := ix.sides(ctx)
+	s, err := ix.countedAgain(ctx)
 	if err != nil {
-		return Counts{}, err
-	}
-	if err := s.count(ctx); err != nil {
-		return Counts{}, err
-	}
-	if err := s.watch(ctx); err != nil {
 		return Counts{}, err
 	}
 	c := Counts{Source: s.here, Target: s.there, Equal: s.here == s.there, Moving: s.moving, At: time.Now().UTC()}
 	return c, ix.change(ctx, func(r *IndexRecord) { r.Counts = &c })
+}
+
+func (ix *index) countedAgain(ctx context.Context) (*sides, error) {
+	if s := ix.counted; s != nil && !s.moving {
+		ix.counted = nil
+		if err := s.watch(ctx); err != nil || !s.moving {
+			return s, err
+		}
+	}
+	s, err := ix.sides(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.count(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.watch(ctx)
 }
 
 // activity counts the source's writes where they are not numbered.
@@ -95,8 +119,9 @@ func (ix *index) activity(ctx context.Context) (cluster.Activity, error) {
 	return ix.ferry.source.Activity(ctx, rec.Index)
 }
 
-// watch notes whether the source took writes since the positions were read, or,
-// where writes are not numbered, since the last round began.
+// watch notes whether the source took writes since the positions were read, or a
+// failover took some back, or, where writes are not numbered, whether it took any
+// since the last round began.
 func (s *sides) watch(ctx context.Context) error {
 	if !s.rec.numbered() {
 		now, err := s.index.activity(ctx)
@@ -107,8 +132,12 @@ func (s *sides) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(now) != len(s.source) {
+		s.moving = true
+		return nil
+	}
 	for i := range now {
-		s.moving = s.moving || now[i].Max != s.source[i].Max
+		s.moving = s.moving || now[i].Max != s.source[i].Max || now[i].Term != s.source[i].Term
 	}
 	return nil
 }

@@ -196,8 +196,15 @@ type index struct {
 	alias   string
 	// strict: what the translog holds counts only once a commit has it (S2.3.4).
 	strict bool
+	// counted are both sides where the look for deletes found as many documents
+	// on either; nil where something was done since.
+	counted *sides
+	// standing guards what the target may lose; nil where it may not.
+	standing *standing
 	// docs of the index when it was planned, for progress.
 	docs int64
+	// verified is what this process found when it compared all documents.
+	verified *Verification
 }
 
 // id is the index's name on the source.
@@ -224,15 +231,27 @@ func (f *Ferry) keep(ctx context.Context, what, key string, v any) error {
 }
 
 func (f *Ferry) commit(ctx context.Context, what string, r checkpoint.Record) error {
-	if err := f.store.Commit(ctx, f.lease, r); err != nil {
+	if _, err := f.commits.Do(ctx, r); err != nil {
 		return fmt.Errorf("commit %s: %w", what, err)
 	}
 	return nil
 }
 
-// change applies fn to a copy of the record, makes the copy durable, and only
-// then lets it be seen. An error leaves the record as it was.
+func (f *Ferry) commitAll(ctx context.Context, records []checkpoint.Record) ([]struct{}, error) {
+	return make([]struct{}, len(records)), f.store.Commit(ctx, f.lease, records...)
+}
+
+func (f *Ferry) commitOne(ctx context.Context, r checkpoint.Record) (struct{}, error) {
+	return struct{}{}, f.store.Commit(ctx, f.lease, r)
+}
+
+// change applies fn to a copy of the record, makes the copy durable, after what
+// the target has of the index, and only then lets it be seen. An error leaves the
+// record as it was.
 func (ix *index) change(ctx context.Context, fn func(r *IndexRecord)) error {
+	if err := ix.standing.secure(ctx); err != nil {
+		return err
+	}
 	changed := ix.snapshotRecord()
 	fn(&changed)
 	if err := ix.ferry.keep(ctx, "the checkpoint of index "+changed.Index, ix.ferry.indexKey(changed.name()), changed); err != nil {

@@ -3,6 +3,8 @@ package ferry
 import (
 	"maps"
 	"slices"
+
+	"esferry/sink"
 )
 
 // Status is what the store holds of a ferry, readable.
@@ -14,6 +16,10 @@ type Status struct {
 	Blocked  []string `json:"blocked,omitempty"`
 	Freeze   *Freeze  `json:"freeze,omitempty"`
 	Pieces
+	// Pace is the running process's; the store knows of none.
+	Pace *Pace `json:"pace,omitempty"`
+	// Writers are those of the running process.
+	Writers *sink.Pace    `json:"writers,omitempty"`
 	Indices []IndexRecord `json:"indices"`
 }
 
@@ -27,13 +33,16 @@ func StatusOf(r Record, indices []IndexRecord) Status {
 
 // Status gives the ferry's present state. Safe for concurrent use.
 func (f *Ferry) Status() Status {
+	pace := f.Pace()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var records []IndexRecord
 	for _, name := range slices.Sorted(maps.Keys(f.indices)) {
 		records = append(records, f.indices[name].snapshotRecord())
 	}
-	return StatusOf(f.state, records)
+	told, writers := StatusOf(f.state, records), f.controller.Pace()
+	told.Pace, told.Writers = &pace, &writers
+	return told
 }
 
 // Freeze is the freeze of the last cutover; nil where there was none.

@@ -2,7 +2,6 @@ package ferry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,6 +22,9 @@ type IndexSummary struct {
 	Applied  int64 `json:"applied"`
 	Deleted  int64 `json:"deleted"`
 	Rejected int64 `json:"rejected"`
+	// Verification by ids or contents, where this run has made one: Equal and
+	// Moving are then what it found.
+	Verification *Verification `json:"verification,omitempty"`
 }
 
 // Summary gives every index that was counted, sorted by name.
@@ -35,11 +37,11 @@ func (f *Ferry) Summary() []IndexSummary {
 		if r.Counts == nil {
 			continue
 		}
-		out = append(out, IndexSummary{
+		out = append(out, f.indices[name].judged(IndexSummary{
 			Index: r.Index, Target: r.Target, Path: r.Path, Phase: r.Phase,
 			SourceDocs: r.Counts.Source, TargetDocs: r.Counts.Target, Equal: r.Counts.Equal, Moving: r.Counts.Moving,
 			Lag: r.Lag, Applied: r.Written.Applied + r.Written.Repaired, Deleted: r.Deleted, Rejected: r.Written.Rejected,
-		})
+		}))
 	}
 	return out
 }
@@ -88,42 +90,6 @@ func (ix *index) mustAgree(ctx context.Context) error {
 func (ix *index) agreesButFor(c Counts) bool {
 	rejected := ix.snapshotRecord().Written.Rejected
 	return rejected > 0 && c.Target < c.Source && c.Source-c.Target <= rejected || ix.ferry.options.IgnoreDeletes && c.Target > c.Source
-}
-
-// Verify counts both sides of every index that is carried, switched ones
-// included, and changes nothing but the store.
-func (f *Ferry) Verify(ctx context.Context) error {
-	f.mu.Lock()
-	names := slices.Sorted(maps.Keys(f.indices))
-	f.mu.Unlock()
-	var indices []*index
-	for _, ix := range f.named(names) {
-		if phase := ix.snapshotRecord().Phase; phase != Planned && phase != Recorded {
-			indices = append(indices, ix)
-		}
-	}
-	if len(indices) == 0 {
-		return &NothingCarriedError{Ferry: f.options.Name}
-	}
-	differ := make(chan error, len(indices))
-	err := f.each(ctx, indices, func(ctx context.Context, ix *index) error {
-		err := ix.mustAgree(ctx)
-		if errors.Is(err, ErrDifference) {
-			// The others are counted all the same.
-			differ <- err
-			return nil
-		}
-		return err
-	})
-	close(differ)
-	if err != nil {
-		return err
-	}
-	var all []error
-	for d := range differ {
-		all = append(all, d)
-	}
-	return errors.Join(all...)
 }
 
 // Forget drops what the store holds of an index, so that it is carried anew.

@@ -51,7 +51,7 @@ func (ix *index) timeRound(ctx context.Context) (int64, error) {
 	for i, at := range positions {
 		tasks[i] = task{window: shard.All(at.Shard), position: at, versioning: batch.External}
 	}
-	if err := p.run(ctx, tasks); err != nil {
+	if err := ix.ferry.reading(ctx, func(ctx context.Context) error { return p.run(ctx, tasks) }); err != nil {
 		return 0, err
 	}
 	lag := p.result().Applied

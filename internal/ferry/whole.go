@@ -80,7 +80,7 @@ func (ix *index) pour(ctx context.Context) error {
 		now := slices.Clone(poured)
 		return ix.change(ctx, func(r *IndexRecord) { r.Poured, r.Written = now, rec.Written.Add(p.result()) })
 	}
-	if err := p.run(ctx, tasks); err != nil {
+	if err := ix.ferry.reading(ctx, func(ctx context.Context) error { return p.run(ctx, tasks) }); err != nil {
 		return err
 	}
 	return p.commit(ctx)
@@ -97,6 +97,9 @@ func (ix *index) rebind(ctx context.Context, broken *checkpoint.BindingError) (i
 	here, found, err := f.source.Index(ctx, rec.Index)
 	if err != nil || !found {
 		return 0, errors.Join(err, broken)
+	}
+	if err := ix.guardAnew(ctx); err != nil {
+		return 0, err
 	}
 	if !rec.numbered() {
 		return ix.rebindWhole(ctx, here)
@@ -128,6 +131,20 @@ func (ix *index) rebind(ctx context.Context, broken *checkpoint.BindingError) (i
 	return differed, ix.change(ctx, func(r *IndexRecord) {
 		r.SourceUUID, r.TargetHistory, r.Marks, r.Reconciled = here.UUID, histories(there), marks, true
 	})
+}
+
+// guardAnew guards the target before a comparison writes to it.
+func (ix *index) guardAnew(ctx context.Context) error {
+	name := ix.snapshotRecord().Target
+	there, found, err := ix.ferry.target.Index(ctx, name)
+	if err != nil || !found {
+		return err
+	}
+	positions, err := ix.ferry.target.Primaries(ctx, name)
+	if err != nil {
+		return err
+	}
+	return ix.watchTarget(ctx, there, positions)
 }
 
 // rebindWhole binds an index without watermarks to what is there now; its next

@@ -15,10 +15,10 @@ import (
 // marker is the file that is written last: what has it is whole.
 const marker = ".complete"
 
-// cached gives the folder name of the cache, filled by fill when it is not yet
+// Cached gives the folder name of the cache, filled by fill when it is not yet
 // whole. Other processes that want the same wait for the first. A fill that
 // fails or dies half way leaves nothing that the next one would trust.
-func (l *Lab) cached(ctx context.Context, name string, fill func(ctx context.Context, dir string) error) (dir string, err error) {
+func (l *Lab) Cached(ctx context.Context, name string, fill func(ctx context.Context, dir string) error) (dir string, err error) {
 	dir = filepath.Join(l.cache, name)
 	if whole(dir) {
 		return dir, nil

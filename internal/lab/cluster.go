@@ -139,7 +139,7 @@ func (l *Lab) prepare(ctx context.Context, s Spec) (*Cluster, error) {
 
 // engineHome gives the folder of an engine in the cache.
 func (l *Lab) engineHome(ctx context.Context, e Engine, r recipe) (string, error) {
-	dir, err := l.cached(ctx, string(e), func(ctx context.Context, dir string) error {
+	dir, err := l.Cached(ctx, string(e), func(ctx context.Context, dir string) error {
 		home := filepath.Join(dir, "home")
 		if r.start == byRunner {
 			return l.fetchJars(ctx, r.coordinates, dir, filepath.Join(home, "lib"))

@@ -41,7 +41,7 @@ func PasswordHash(password string) (string, error) { return passwordHash(passwor
 
 // Cached is a lab's cache in dir.
 func Cached(ctx context.Context, dir, name string, fill func(ctx context.Context, dir string) error) (string, error) {
-	return (&Lab{cache: dir}).cached(ctx, name, fill)
+	return (&Lab{cache: dir}).Cached(ctx, name, fill)
 }
 
 // Reach opens the way to path for a user that is nobody here.

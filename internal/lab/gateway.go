@@ -123,7 +123,7 @@ func (g *Gateway) ready(ctx context.Context) error {
 
 // gatewayProgram builds the server once, outside of any module.
 func (l *Lab) gatewayProgram(ctx context.Context) (string, error) {
-	dir, err := l.cached(ctx, "versitygw-v1.8.0", func(ctx context.Context, dir string) error {
+	dir, err := l.Cached(ctx, "versitygw-v1.8.0", func(ctx context.Context, dir string) error {
 		if l.goCmd == "" {
 			return errors.New("the gateway is built by go, which is not in PATH (see go.dev/dl)")
 		}

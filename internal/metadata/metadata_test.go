@@ -75,6 +75,11 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%s: got %v, want %v to be put back", key, got, want)
 		}
 	}
+	for key, want := range map[string]any{"index.number_of_shards": "3", "index.translog.durability": nil} {
+		if got, err := metadata.Setting(d, key); err != nil || got != want {
+			t.Errorf("%s: got %v and %v, want %v", key, got, err, want)
+		}
+	}
 	body, err := metadata.CreateBody(d, metadata.TakenOff(openSearch()))
 	if err != nil {
 		t.Fatal(err)

@@ -44,6 +44,20 @@ func CreateBody(d cluster.Definition, extra map[string]any) (json.RawMessage, er
 	return body.encode(), nil
 }
 
+// Setting gives one setting of an index by its full key; nil where it has none.
+func Setting(d cluster.Definition, key string) (any, error) {
+	all, err := readSettings(d.Settings)
+	if err != nil {
+		return nil, fmt.Errorf("read the settings of index %s: %w", d.Index, err)
+	}
+	for _, s := range all {
+		if s.key == key {
+			return scalar(s.value), nil
+		}
+	}
+	return nil, nil
+}
+
 // TakenOff gives what an index has on the target while it is filled: nothing
 // that slows writing, a target that forgets deleted versions at once (protocol
 // 1.4), and no pipeline that would change documents (protocol 6).

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"esferry/internal/cluster"
+	"esferry/internal/digest"
 )
 
 // Kind is how the sides differ in a document.
@@ -82,7 +83,7 @@ func differs(source, target Entry) Kind {
 	switch {
 	case source.Version != target.Version:
 		return Version
-	case source.Digest != target.Digest && source.Digest != (Digest{}) && target.Digest != (Digest{}):
+	case source.Digest != target.Digest && source.Digest != (digest.Hash{}) && target.Digest != (digest.Hash{}):
 		return Content
 	default:
 		return ""

@@ -1,29 +1,12 @@
 package reconcile
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 
-	"github.com/zeebo/xxh3"
-
-	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/digest"
 )
-
-// Digest of a document's content; zero where the content was not read.
-type Digest [16]byte
-
-// DigestOf gives the digest of a document's _source as a bulk body carries it,
-// so that a source with line breaks equals what arrived of it. An error says
-// that the source is not JSON. scratch is for use again and again.
-func DigestOf(d batch.Doc, scratch *bytes.Buffer) (Digest, error) {
-	scratch.Reset()
-	if err := d.Line(scratch); err != nil {
-		return Digest{}, err
-	}
-	return xxh3.Hash128(scratch.Bytes()).Bytes(), nil
-}
 
 // Entry is what one side holds of a document.
 type Entry struct {
@@ -33,8 +16,14 @@ type Entry struct {
 	// SeqNo and Term make a delete conditional; -1 and 0 where the engine gives
 	// none.
 	SeqNo, Term int64
-	Digest      Digest
+	// Shard that it was read from.
+	Shard int
+	// Digest of the content; zero where it was not read.
+	Digest digest.Hash
 }
+
+// digestBytes are what a digest takes at the end of a record.
+const digestBytes = 16
 
 // errTorn says that a record does not end where it should.
 var errTorn = errors.New("a record of the spool is torn")
@@ -45,10 +34,11 @@ func (e *Entry) append(buf []byte) []byte {
 		buf = binary.AppendUvarint(buf, uint64(len(part)))
 		buf = append(buf, part...)
 	}
-	for _, n := range []int64{e.Version, e.SeqNo, e.Term} {
+	for _, n := range []int64{e.Version, e.SeqNo, e.Term, int64(e.Shard)} {
 		buf = binary.AppendVarint(buf, n)
 	}
-	return append(buf, e.Digest[:]...)
+	buf = binary.LittleEndian.AppendUint64(buf, e.Digest.Hi)
+	return binary.LittleEndian.AppendUint64(buf, e.Digest.Lo)
 }
 
 // read decodes the first entry of buf and gives what follows it.
@@ -61,16 +51,18 @@ func (e *Entry) read(buf []byte) ([]byte, error) {
 		end := used + int(n) //nolint:gosec // it is at most the length of buf
 		*part, buf = string(buf[used:end]), buf[end:]
 	}
-	for _, n := range []*int64{&e.Version, &e.SeqNo, &e.Term} {
+	var number int64
+	for _, n := range []*int64{&e.Version, &e.SeqNo, &e.Term, &number} {
 		value, used := binary.Varint(buf)
 		if used <= 0 {
 			return nil, errTorn
 		}
 		*n, buf = value, buf[used:]
 	}
-	if len(buf) < len(e.Digest) {
+	e.Shard = int(number)
+	if len(buf) < digestBytes {
 		return nil, errTorn
 	}
-	copy(e.Digest[:], buf)
-	return buf[len(e.Digest):], nil
+	e.Digest = digest.Hash{Hi: binary.LittleEndian.Uint64(buf), Lo: binary.LittleEndian.Uint64(buf[8:])}
+	return buf[digestBytes:], nil
 }

@@ -22,6 +22,9 @@ const (
 	Committed Kind = "committed"
 	// Retried says that something is tried again, and why.
 	Retried Kind = "retried"
+	// Adapted says how many bulk requests the target gets at once: Done, of Total
+	// at most, each of Bytes at most.
+	Adapted Kind = "adapted"
 	// Noted is a remark for the operator: dropped settings, kept templates.
 	Noted Kind = "noted"
 )

@@ -111,7 +111,11 @@ func streak(ctx context.Context, p Policy, total time.Duration, fn func(ctx cont
 
 // Sleep waits for d or for the end of ctx, whichever is first; it returns
 // ctx's error in the second case, and always when ctx has ended before.
-func Sleep(ctx context.Context, d time.Duration) error {
+func Sleep(ctx context.Context, d time.Duration) error { return Doze(ctx, d, nil) }
+
+// Doze waits for d, for wake, or for the end of ctx, whichever is first; it
+// returns ctx's error in the last case, and always when ctx has ended before.
+func Doze(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -120,8 +124,24 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-wake:
 	case <-timer.C:
-		return nil
+	}
+	return nil
+}
+
+// Linger gives a context that ends d after ctx has, for what is better finished
+// than broken off. The function frees it and must be called.
+func Linger(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	lingering, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if Sleep(lingering, d) == nil {
+			cancel()
+		}
+	})
+	return lingering, func() {
+		stop()
+		cancel()
 	}
 }
 

@@ -228,3 +228,25 @@ func TestPoll(t *testing.T) {
 		}
 	})
 }
+
+func TestLinger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		lingering, end := retry.Linger(ctx, time.Minute)
+		defer end()
+		start := time.Now()
+		<-lingering.Done()
+		if took := time.Since(start); took != time.Second+time.Minute {
+			t.Errorf("ended after %s, want a minute after the other's second", took)
+		}
+		ctx, cancel = context.WithCancel(t.Context())
+		lingering, end = retry.Linger(ctx, time.Hour)
+		cancel()
+		end()
+		if start = time.Now(); lingering.Err() == nil || time.Since(start) != 0 {
+			t.Errorf("freed: got %v, want it to have ended", lingering.Err())
+		}
+	})
+}

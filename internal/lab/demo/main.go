@@ -41,6 +41,8 @@ type stage struct {
 	// binary is esferry, yaml its configuration.
 	binary, yaml string
 	indices      []string
+	// shards of each index.
+	shards map[string]int
 }
 
 func demonstrate(ctx context.Context) (err error) {
@@ -50,7 +52,7 @@ func demonstrate(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	s := &stage{lab: l}
+	s := &stage{lab: l, shards: map[string]int{}}
 	for _, step := range []func(ctx context.Context) error{s.build, s.start, s.load, s.configure, s.play} {
 		if err := step(ctx); err != nil {
 			return err
@@ -127,7 +129,7 @@ func (s *stage) load(ctx context.Context) error {
 			return err
 		}
 		fmt.Printf("%-16s %6d documents, %5.1f MiB\n", index.name, loaded.Docs, float64(loaded.Bytes)/(1<<20))
-		s.indices = append(s.indices, index.name)
+		s.indices, s.shards[index.name] = append(s.indices, index.name), index.shards
 	}
 	return nil
 }
@@ -216,19 +218,36 @@ func (s *stage) compare(ctx context.Context) error {
 	return nil
 }
 
-// judgeFreeze asks esferry how long writers were held back.
+// judgeFreeze asks esferry how long writers were held back, and tells it beside
+// what the bare requests take now.
 func (s *stage) judgeFreeze(ctx context.Context) error {
 	var out bytes.Buffer
 	if err := s.esferry(ctx, &out, "status", "--json"); err != nil {
 		return err
 	}
 	var status struct {
-		Freeze *struct{ Seconds float64 }
+		Freeze *struct {
+			Seconds float64
+			Steps   []struct {
+				Step    string
+				Seconds float64
+			}
+		}
 	}
 	if err := json.Unmarshal(out.Bytes(), &status); err != nil || status.Freeze == nil {
 		return fmt.Errorf("the status tells no freeze: %s", out.Bytes())
 	}
-	say("equal on both sides; writers were held back for %.2f s", status.Freeze.Seconds)
+	say("the freeze, step by step")
+	for _, step := range status.Freeze.Steps {
+		fmt.Printf("  %-28s %.3f s\n", step.Step, step.Seconds)
+	}
+	say("its floor: the same work in bare requests, now")
+	floor, err := s.floor(ctx)
+	if err != nil {
+		return err
+	}
+	say("equal on both sides; writers were held back for %.2f s, %.1f times the %.2f s of the bare requests",
+		status.Freeze.Seconds, status.Freeze.Seconds/floor.Seconds(), floor.Seconds())
 	if status.Freeze.Seconds > maxFreeze {
 		return fmt.Errorf("the freeze took %.2f s, more than the %.0f s promised", status.Freeze.Seconds, maxFreeze)
 	}

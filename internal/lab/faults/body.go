@@ -179,3 +179,10 @@ func timeOut(body []byte) ([]byte, bool) {
 		return bytes.Replace(member, []byte("false"), []byte("true"), 1)
 	})
 }
+
+// fillQueues lets every node have searches that wait.
+func fillQueues(body []byte) ([]byte, bool) {
+	queue := regexp.MustCompile(`("search"\s*:\s*\{[^{}]*"queue"\s*:\s*)\d+`)
+	full := queue.ReplaceAll(body, []byte("${1}1000"))
+	return full, !bytes.Equal(full, body)
+}

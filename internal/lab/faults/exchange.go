@@ -27,6 +27,8 @@ type exchange struct {
 	items []item
 	// asked is how many documents a multi-get wants.
 	asked int
+	// beside is how many of its kind are under way, itself included.
+	beside int
 }
 
 // reply is what the client gets. Without a status it gets a reset connection.
@@ -63,7 +65,8 @@ func (p *Proxy) serve(ctx, life context.Context, w http.ResponseWriter, r *http.
 		x.asked = asked(plain(r.Header, x.body))
 	default:
 	}
-	rule := p.take(x)
+	rule := p.take(&x)
+	defer p.ended(x.kind)
 	switch {
 	case rule == nil:
 		err = p.pass(ctx, w, x)
@@ -213,7 +216,7 @@ func (a reply) mangle(f Fault, x exchange) (reply, bool) {
 	case EmptyAnswer:
 		a.status, a.chunked = http.StatusOK, false
 		return a.with(nil), true
-	case BusyItems, FailedShards, TimedOut:
+	case BusyItems, FailedShards, TimedOut, FullQueue:
 		body, ok := changed(f, x, a.body)
 		if ok {
 			return a.with(body), true
@@ -252,6 +255,8 @@ func changed(f Fault, x exchange, body []byte) ([]byte, bool) {
 		return failShard(body)
 	case TimedOut:
 		return timeOut(body)
+	case FullQueue:
+		return fillQueues(body)
 	default:
 		return body, false
 	}

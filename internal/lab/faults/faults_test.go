@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"reflect"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"esferry/internal/group"
 	"esferry/internal/lab/faults"
 )
 
@@ -271,6 +273,22 @@ func TestNothingToSpoil(t *testing.T) {
 	f(faults.TooLarge, "/i/_bulk", strings.Repeat("x", 100), page)
 	f(faults.BusyItems, "/i/_search", bulk, page)
 	f(faults.BusyItems, "/i/_bulk", two, page)
+}
+
+func TestFullQueue(t *testing.T) {
+	t.Parallel()
+	const idle = `{"nodes":{"a":{"thread_pool":{"get":{"queue":0},"search":{"threads":4,"queue":0,"rejected":0}}},"b":{"thread_pool":{"search":{"queue":7}}}}}`
+	const full = `{"nodes":{"a":{"thread_pool":{"get":{"queue":0},"search":{"threads":4,"queue":1000,"rejected":0}}},"b":{"thread_pool":{"search":{"queue":1000}}}}}`
+	f := func(path, want string, injected int64) {
+		t.Helper()
+		_, p, c := start(t, gives(idle), faults.Rule{Fault: faults.FullQueue})
+		if a := c.post(path, "{}"); a.status != 200 || a.body != want || p.Injected() != injected {
+			t.Errorf("%s: got %+v and %d injections, want %q", path, a, p.Injected(), want)
+		}
+	}
+	f("/_nodes/stats/thread_pool,os", full, 1)
+	f("/_nodes/thread_pool", idle, 0)
+	f("/i/_stats", idle, 0)
 }
 
 func TestBusyItems(t *testing.T) {
@@ -549,4 +567,45 @@ func TestStartFails(t *testing.T) {
 	f("localhost:9200", `start a proxy: "localhost:9200" is no URL of a server without a path`)
 	f("http://a/b", `start a proxy: "http://a/b" is no URL of a server without a path`)
 	f("http://%zz", `start a proxy: parse "http://%zz": invalid URL escape "%zz"`)
+}
+
+// A rule for crowds hits only what comes while enough others of its kind are
+// under way.
+func TestAboveHitsCrowdsOnly(t *testing.T) {
+	t.Parallel()
+	inside, release := make(chan struct{}), make(chan struct{})
+	_, p, c := start(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/_bulk") {
+			inside <- struct{}{}
+			<-release
+		}
+		gives(`{}`)(w, r)
+	}, faults.Rule{Kinds: []faults.Kind{faults.Bulk}, Above: 2, Fault: faults.TooMany})
+	g, _ := group.New(t.Context())
+	passes := func(context.Context) error {
+		if a := c.post("/i/_bulk", bulk); a.status != 200 { //nolint:contextcheck // it has the test's own
+			return fmt.Errorf("got %+v, want the engine's answer", a)
+		}
+		return nil
+	}
+	for range 2 {
+		g.Go("bulk", passes)
+		<-inside
+	}
+	if a := c.post("/i/_search", `{}`); a.status != 200 {
+		t.Errorf("another kind: got %+v, want the engine's answer", a)
+	}
+	if a := c.post("/i/_bulk", bulk); a.status != 429 {
+		t.Errorf("the third: got %+v, want 429", a)
+	}
+	close(release)
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+	g, _ = group.New(t.Context())
+	g.Go("bulk alone again", passes)
+	<-inside
+	if err := g.Wait(); err != nil || p.Injected() != 1 {
+		t.Errorf("got %v and %d injections, want 1", err, p.Injected())
+	}
 }

@@ -30,6 +30,8 @@ type Proxy struct {
 	counts   Counts
 	injected int64
 	rules    []*armed
+	// under way now.
+	under map[Kind]int
 }
 
 // Counts is what went through a proxy since it was started or reset.
@@ -65,7 +67,7 @@ func Start(ctx context.Context, target string) (*Proxy, error) {
 		URL: "http://" + listener.Addr().String(), target: to,
 		// Answers keep their length, and the client's own wishes decide on gzip.
 		transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64},
-		counts:    Counts{ByKind: map[Kind]int64{}},
+		counts:    Counts{ByKind: map[Kind]int64{}}, under: map[Kind]int{},
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	g, ctx := group.New(ctx)
@@ -153,19 +155,28 @@ func (p *Proxy) enter() bool {
 }
 
 // take counts a request and gives the rule that hits it, or nil.
-func (p *Proxy) take(x exchange) *armed {
+func (p *Proxy) take(x *exchange) *armed {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.under[x.kind]++
+	x.beside = p.under[x.kind]
 	p.counts.Requests++
 	p.counts.ByKind[x.kind]++
 	p.counts.Items += int64(len(x.items))
 	p.counts.Asked += int64(x.asked)
 	for _, r := range p.rules {
-		if r.fires(x) {
+		if r.fires(*x) {
 			return r
 		}
 	}
 	return nil
+}
+
+// ended books that a request that was taken is over.
+func (p *Proxy) ended(k Kind) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.under[k]--
 }
 
 // settle books whether the rule's fault really happened; once for each that

@@ -21,7 +21,7 @@ const (
 	Page Kind = "page"
 	// CloseScroll frees scrolls.
 	CloseScroll Kind = "close scroll"
-	// Search is any other search.
+	// Search is any other search, several in one request included.
 	Search Kind = "search"
 	// MGet asks for documents by their ids.
 	MGet Kind = "mget"
@@ -38,6 +38,8 @@ const (
 	RestoreSnapshot Kind = "restore snapshot"
 	// PutSettings changes the settings of indices.
 	PutSettings Kind = "put settings"
+	// NodeStats asks for the statistics of nodes.
+	NodeStats Kind = "node stats"
 	// Other is everything else.
 	Other Kind = "other"
 )
@@ -55,7 +57,7 @@ func kindOf(r *http.Request) Kind {
 		return Page
 	case last == "_search" && r.URL.Query().Has("scroll"):
 		return Scroll
-	case last == "_search":
+	case last == "_search", last == "_msearch":
 		return Search
 	case last == "_mget":
 		return MGet
@@ -65,6 +67,8 @@ func kindOf(r *http.Request) Kind {
 		return Refresh
 	case len(steps) > 1 && steps[0] == "_cluster" && steps[1] == "state":
 		return State
+	case steps[0] == "_nodes" && slices.Contains(steps, "stats"):
+		return NodeStats
 	case slices.Contains(steps, "_stats"):
 		return Stats
 	default:
@@ -128,6 +132,9 @@ const (
 	FailedShards Fault = "failed shards"
 	// TimedOut turns timed_out to true; scrolls, pages and searches only.
 	TimedOut Fault = "timed out"
+	// FullQueue lets each node tell of a thousand searches that wait; statistics
+	// of nodes only.
+	FullQueue Fault = "full queue"
 	// Delay waits for Rule.For before the engine hears of the request.
 	Delay Fault = "delay"
 	// Trickle gives the body in pieces of about 512 bytes, a millisecond and
@@ -149,6 +156,9 @@ type Rule struct {
 	Seed uint64
 	// Times is how often the fault is injected at most; without limit when zero.
 	Times int
+	// Above, when above zero, keeps the rule to requests that come while more
+	// than so many of their kind are under way, themselves included.
+	Above int
 	// Fault to inject.
 	Fault Fault
 	// Bytes is the largest body that TooLarge lets pass.
@@ -172,7 +182,7 @@ func arm(r Rule) *armed {
 // fires books the request and reports whether it is hit.
 func (r *armed) fires(x exchange) bool {
 	spent := r.Times > 0 && r.fired >= r.Times
-	if spent || len(r.Kinds) > 0 && !slices.Contains(r.Kinds, x.kind) || !r.fits(x) {
+	if spent || r.Above > 0 && x.beside <= r.Above || len(r.Kinds) > 0 && !slices.Contains(r.Kinds, x.kind) || !r.fits(x) {
 		return false
 	}
 	r.seen++
@@ -193,6 +203,8 @@ func (r *armed) fits(x exchange) bool {
 		return slices.Contains([]Kind{Scroll, Page, Search, Count}, x.kind)
 	case TimedOut:
 		return slices.Contains([]Kind{Scroll, Page, Search}, x.kind)
+	case FullQueue:
+		return x.kind == NodeStats
 	default:
 		return true
 	}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"esferry/internal/corpus"
+	"esferry/internal/lab"
+)
+
+// The index that is compared.
+const (
+	index  = "logs"
+	shards = 2
+)
+
+func main() {
+	docs := flag.Int("docs", 500_000, "documents of about 700 bytes")
+	rounds := flag.Int("rounds", 5, "how often each is measured")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := compare(ctx, *docs, *rounds)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// stage is two engines with the same index.
+type stage struct {
+	lab            *lab.Lab
+	http           *http.Client
+	source, target *lab.Cluster
+	binary, yaml   string
+}
+
+func compare(ctx context.Context, docs, rounds int) (err error) {
+	l, err := lab.Open(ctx, lab.Options{Log: os.Stderr})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	s := &stage{lab: l, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * shards, DisableCompression: true}}}
+	if err := s.prepare(ctx, docs); err != nil {
+		return err
+	}
+	taken := map[string][]time.Duration{}
+	fmt.Println("| round | what | seconds |\n|---|---|---|")
+	// The first round warms both engines and is not counted.
+	for round := range rounds + 1 {
+		for _, t := range s.trials() {
+			took, err := t.run(ctx)
+			if err != nil {
+				return err
+			}
+			if round == 0 {
+				continue
+			}
+			taken[t.what] = append(taken[t.what], took)
+			fmt.Printf("| %d | %s | %.2f |\n", round, t.what, took.Seconds())
+		}
+	}
+	s.judge(taken)
+	return nil
+}
+
+// trial is one thing that is measured.
+type trial struct {
+	what string
+	run  func(ctx context.Context) (time.Duration, error)
+}
+
+// What is measured.
+const (
+	scrollSource = "scroll of the source"
+	scrollTarget = "scroll of the target"
+	scrollBoth   = "both scrolls at the same time"
+	compareIDs   = "verify --level ids"
+	compareAll   = "verify --level content"
+)
+
+func (s *stage) trials() []trial {
+	bare := func(engines ...*lab.Cluster) func(ctx context.Context) (time.Duration, error) {
+		return func(ctx context.Context) (time.Duration, error) { return s.scroll(ctx, engines...) }
+	}
+	level := func(name string) func(ctx context.Context) (time.Duration, error) {
+		return func(ctx context.Context) (time.Duration, error) { return s.verify(ctx, name) }
+	}
+	return []trial{
+		{scrollSource, bare(s.source)},
+		{scrollTarget, bare(s.target)},
+		{compareAll, level("content")},
+		{scrollBoth, bare(s.source, s.target)},
+		{compareIDs, level("ids")},
+	}
+}
+
+// judge prints medians and ratios.
+func (s *stage) judge(taken map[string][]time.Duration) {
+	median := func(what string) float64 {
+		all := slices.Sorted(slices.Values(taken[what]))
+		return (all[(len(all)-1)/2] + all[len(all)/2]).Seconds() / 2
+	}
+	slower := max(median(scrollSource), median(scrollTarget))
+	fmt.Println("\n| what | seconds (median) | of the slower scroll | of both at once |\n|---|---|---|---|")
+	for _, t := range s.trials() {
+		m := median(t.what)
+		fmt.Printf("| %s | %.2f | %.2f | %.2f |\n", t.what, m, m/slower, m/median(scrollBoth))
+	}
+}
+
+// prepare starts the engines, loads the source, and carries the index.
+func (s *stage) prepare(ctx context.Context, docs int) (err error) {
+	dir, err := s.lab.Folder("bench")
+	if err != nil {
+		return err
+	}
+	s.binary, s.yaml = filepath.Join(dir, "esferry"), filepath.Join(dir, "ferry.yaml")
+	if err := run(ctx, nil, "go", "build", "-trimpath", "-o", s.binary, "./cmd/esferry"); err != nil {
+		return err
+	}
+	full := []string{lab.Optimized}
+	if s.source, err = s.lab.Start(ctx, lab.Spec{Engine: lab.ES710, Name: "old", Heap: "1g", JVM: full}); err != nil {
+		return err
+	}
+	if s.target, err = s.lab.Start(ctx, lab.Spec{Engine: lab.OS219, Name: "new", Heap: "1g", JVM: full}); err != nil {
+		return err
+	}
+	e, err := corpus.Open(ctx, s.source.URL(), nil)
+	if err != nil {
+		return err
+	}
+	if err := e.Create(ctx, index, shards, corpus.LogMapping); err != nil {
+		return err
+	}
+	loaded, err := e.Load(ctx, index, corpus.Logs(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), docs, 1))
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d documents, %.0f MB, %d shards; %s and %s on one machine\n\n", loaded.Docs, float64(loaded.Bytes)/1e6, shards, s.source.Engine, s.target.Engine)
+	text := fmt.Sprintf("name: bench\nsource: {url: %q}\ntarget: {url: %q}\nindices: {include: [%s]}\ncheckpoint: {path: %q}\n",
+		s.source.URL(), s.target.URL(), index, s.yaml+".db")
+	if err := os.WriteFile(s.yaml, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	return run(ctx, nil, s.binary, "run", "-c", s.yaml)
+}
+
+// verify gives how long the whole command took, from its start to its end.
+func (s *stage) verify(ctx context.Context, level string) (time.Duration, error) {
+	var out bytes.Buffer
+	began := time.Now()
+	if err := run(ctx, &out, s.binary, "verify", "--level", level, "--json", "-c", s.yaml); err != nil {
+		return 0, err
+	}
+	took := time.Since(began)
+	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
+	var summary struct{ Equal bool }
+	if err := json.Unmarshal(lines[len(lines)-1], &summary); err != nil || !summary.Equal {
+		return 0, fmt.Errorf("the sides are not equal: %s (%w)", lines[len(lines)-1], err)
+	}
+	return took, nil
+}
+
+func run(ctx context.Context, stdout *bytes.Buffer, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the binary is built here
+	var told bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &told, &told
+	if stdout != nil {
+		cmd.Stdout = stdout
+	}
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s %v: %w\n%s", name, args, err, told.String())
+	}
+	return nil
+}

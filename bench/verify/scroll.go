@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"esferry/internal/group"
+	"esferry/internal/lab"
+)
+
+// page is how many documents a bare scroll asks for at once: about as many as
+// esferry does of these.
+const page = 10000
+
+// scroll reads every shard of the index once, all at the same time, and throws
+// the answers away.
+func (s *stage) scroll(ctx context.Context, engines ...*lab.Cluster) (time.Duration, error) {
+	began := time.Now()
+	g, _ := group.New(ctx)
+	for _, e := range engines {
+		for number := range shards {
+			g.Go(fmt.Sprintf("scroll of shard %d", number), func(ctx context.Context) error { return s.scrollShard(ctx, e.URL(), number) })
+		}
+	}
+	err := g.Wait()
+	return time.Since(began), err
+}
+
+func (s *stage) scrollShard(ctx context.Context, engine string, number int) error {
+	url := fmt.Sprintf("%s/%s/_search?scroll=5m&preference=_shards:%d", engine, index, number)
+	body := fmt.Sprintf(`{"size":%d,"sort":["_doc"],"version":true,"seq_no_primary_term":true}`, page)
+	var buf bytes.Buffer
+	for {
+		if err := s.post(ctx, url, body, &buf); err != nil {
+			return err
+		}
+		// What follows is all that is looked at: that there were documents, and the
+		// scroll's name, which stands before them.
+		if !bytes.Contains(buf.Bytes()[:min(buf.Len(), 4096)], []byte(`"_source"`)) {
+			return nil
+		}
+		_, after, _ := bytes.Cut(buf.Bytes(), []byte(`"_scroll_id":`))
+		var id string
+		if err := json.NewDecoder(bytes.NewReader(after)).Decode(&id); err != nil {
+			return fmt.Errorf("find the scroll's id: %w", err)
+		}
+		url, body = engine+"/_search/scroll", fmt.Sprintf(`{"scroll":"5m","scroll_id":%q}`, id)
+	}
+}
+
+func (s *stage) post(ctx context.Context, url, body string, to *bytes.Buffer) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader([]byte(body)))
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", url, err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := s.http.Do(r)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", url, err)
+	}
+	defer answer.Body.Close()
+	to.Reset()
+	if _, err := io.Copy(to, answer.Body); err != nil || answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("read the answer of %s: status %d: %w", url, answer.StatusCode, err)
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package journey_test
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"esferry/internal/lab"
+)
+
+// TestFreezeAsksLittle cuts three indices over under a live writer that deletes,
+// and counts what is asked of both sides while the writer is held back.
+func TestFreezeAsksLittle(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, lab.Spec{Engine: lab.ES710, JVM: []string{lab.Optimized}}, lab.Spec{Engine: lab.OS219, JVM: []string{lab.Optimized}})
+	p.load(t, library(t, 6000), logs("logs-2026.11.01", 6000), logs("streamed-logs", 3000))
+	names := []string{"code", "logs-2026.11.01", "streamed-logs"}
+	here, there := record(t, p.source.URL()), record(t, p.target.URL())
+	p.sourceURL, p.targetURL = here.URL, there.URL
+	yaml := p.config(t, "freeze", strings.Join(names, ", "), "cutover: {max_lag: 200, aliases: {found: code}}\n")
+	stop := p.writing(t, 100, names...)
+	finished(t, theWorld.released, "run", "--json", "-c", yaml).want(t, 0)
+	o := finished(t, theWorld.released, "cutover", "--json", "-c", yaml).want(t, 0)
+	stop()
+	frozen := underFreeze(t, here.take(), there.take())
+	t.Logf("writers were held back for %.2f s; %d requests meanwhile", *o.summary(t).FreezeSeconds, len(frozen))
+	began := frozen[0].at
+	for _, a := range frozen {
+		t.Logf("%4d ms, for %4d ms: %s %.60s", a.at.Sub(began).Milliseconds(), a.took.Milliseconds(), a.method, a.uri)
+	}
+	p.mustBeEqual(t, names...)
+}
+
+// underFreeze gives what was asked from the write block to the last change of
+// aliases, in its order.
+func underFreeze(t *testing.T, sides ...[]asking) []asking {
+	t.Helper()
+	all := slices.SortedFunc(slices.Values(slices.Concat(sides...)), func(a, b asking) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) })
+	var first, last time.Time
+	for _, a := range all {
+		if a.method == "PUT" && strings.Contains(a.uri, "/_block/write") {
+			first = a.at
+		}
+		if a.method == "POST" && a.uri == "/_aliases" {
+			last = a.at
+		}
+	}
+	frozen := slices.DeleteFunc(all, func(a asking) bool { return a.at.Before(first) || a.at.After(last) })
+	if first.IsZero() || len(frozen) == 0 {
+		t.Fatalf("no freeze is among %d requests", len(all))
+	}
+	return frozen
+}
