@@ -106,12 +106,13 @@ func TestShell(t *testing.T) {
 }
 
 func TestTell(t *testing.T) {
-	var posted []byte
+	messages := make(chan []byte, 1)
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var err error
-		if posted, err = io.ReadAll(r.Body); err != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
+		messages <- body
 	}))
 	defer hook.Close()
 	dir := t.TempDir()
@@ -121,7 +122,6 @@ func TestTell(t *testing.T) {
 	}
 	f := func(code int, stdout, stderr string, want ...string) {
 		t.Helper()
-		posted = nil
 		// Stands in for esferry: prints what it would, and ends as it would.
 		cmd := exec.CommandContext(t.Context(), filepath.Join(root, "deploy/chat/tell"), address,
 			"sh", "-c", `printf '%s' "$1"; printf '%s' "$2" >&2; exit "$3"`, "sh", stdout, stderr, string(rune('0'+code)))
@@ -130,6 +130,12 @@ func TestTell(t *testing.T) {
 		err := cmd.Run()
 		if got := cmd.ProcessState.ExitCode(); got != code || out.String() != stdout || errs.String() != stderr {
 			t.Errorf("got exit code %d (%v), stdout %q and stderr %q", got, err, &out, &errs)
+		}
+		var posted []byte
+		select {
+		case posted = <-messages:
+		default:
+			t.Fatal("nothing was posted")
 		}
 		var message struct{ Text string }
 		if err := json.Unmarshal(posted, &message); err != nil {

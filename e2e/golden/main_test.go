@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -50,4 +51,22 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// TestEveryHelpIsGolden names commands that help.txtar has not met yet.
+func TestEveryHelpIsGolden(t *testing.T) {
+	dir := t.TempDir()
+	tool(t, dir, binary, "man", dir)
+	pages, err := filepath.Glob(dir + "/*.1")
+	if err != nil || len(pages) < 30 {
+		t.Fatalf("got %d manual pages (%v)", len(pages), err)
+	}
+	script := read(t, "e2e/golden/testdata/script/help.txtar")
+	for _, page := range pages {
+		name := strings.TrimPrefix(strings.TrimSuffix(filepath.Base(page), ".1"), "esferry-")
+		// The texts of completion are cobra's.
+		if !strings.HasPrefix(name, "completion") && !strings.Contains(script, "cmp stdout "+name+".golden\n") {
+			t.Errorf("help.txtar lacks esferry %s --help", strings.ReplaceAll(name, "-", " "))
+		}
+	}
 }
