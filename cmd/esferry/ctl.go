@@ -14,6 +14,7 @@ import (
 	"esferry/internal/control"
 	"esferry/internal/ferry"
 	"esferry/internal/report"
+	"esferry/sink"
 )
 
 // steering answers the control socket.
@@ -32,6 +33,11 @@ type rates struct {
 	Docs     *int64 `json:"docs_per_second,omitempty"`
 	Bytes    *int64 `json:"bytes_per_second,omitempty"`
 	Requests *int64 `json:"requests_per_second,omitempty"`
+}
+
+// writers is what ctl writers asks for.
+type writers struct {
+	Writers config.AutoInt `json:"writers"`
 }
 
 // over gives the rates as they are after the change.
@@ -67,6 +73,13 @@ func (s steering) Do(_ context.Context, command string, arguments json.RawMessag
 			return nil, err
 		}
 		s.ferry.SetRates(now)
+	case "writers":
+		var asked writers
+		if err := json.Unmarshal(arguments, &asked); err != nil {
+			return nil, fmt.Errorf("read the writers: %w", err)
+		}
+		s.ferry.SetWriters(asked.Writers.Or(0))
+		return s.ferry.Status().Writers, nil
 	default:
 		return nil, control.ErrUnknown
 	}
@@ -87,7 +100,7 @@ changes holds until that process ends; the configuration is what the next one go
 		iv.steerCommand("pause", "Read no more documents from the source until resumed", `pause lets what was read be written, and then nothing is read from the source. A
 snapshot, a restore or a copy of a repository goes on. Under the freeze it is refused.`),
 		iv.steerCommand("resume", "Let a paused ferry go on", "resume lets a paused ferry go on."),
-		iv.rateCommand(),
+		iv.rateCommand(), iv.writersCommand(),
 	)
 	return cmd
 }
@@ -124,6 +137,39 @@ them. 0 is no bound. They hold over all indices and readers, and not under the f
 	return cmd
 }
 
+func (iv *invocation) writersCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "writers N|auto",
+		Short: "Fix how many bulk requests are under way at once, or let them adapt",
+		Long: `writers fixes how many bulk requests the target gets at once, over all indices.
+With auto they follow the target's answers.`,
+		Example: "  esferry ctl writers 2 -c ferry.yaml\n  esferry ctl writers auto -c ferry.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var asked writers
+			if err := asked.Writers.UnmarshalText([]byte(args[0])); err != nil {
+				return &usageError{err: fmt.Errorf("ctl writers %w", err), hint: "esferry ctl writers --help tells what it wants"}
+			}
+			var now sink.Pace
+			if err := iv.tell(cmd.Context(), "writers", asked, &now); err != nil {
+				return err
+			}
+			if iv.json {
+				return iv.print(struct {
+					Type string `json:"type"`
+					sink.Pace
+				}{"writers", now})
+			}
+			return iv.write("writers: %s\n", writing(now))
+		},
+	}
+}
+
+// writing tells the pace of writers in words.
+func writing(p sink.Pace) string {
+	return fmt.Sprintf("%d of at most %d, bulks of at most %s; the target had no room %d times", p.Writers, p.Most, report.Size(int64(p.BulkBytes)), p.Busy)
+}
+
 // unchanged is the rate that leaves a bound as it is.
 const unchanged = -1
 
@@ -150,17 +196,9 @@ func ratesOf(docs, requests int64, bytes string) (rates, error) {
 
 // steer gives the running ferry a command and shows its pace after it.
 func (iv *invocation) steer(ctx context.Context, command string, arguments any) error {
-	c, err := iv.load()
-	if err != nil {
-		return err
-	}
-	raw, err := control.Do(ctx, c.Checkpoint.Path, command, arguments)
-	if err != nil {
-		return err
-	}
 	var now ferry.Pace
-	if err := json.Unmarshal(raw, &now); err != nil {
-		return fmt.Errorf("read the running ferry's answer: %w", err)
+	if err := iv.tell(ctx, command, arguments, &now); err != nil {
+		return err
 	}
 	if iv.json {
 		return iv.print(struct {
@@ -171,7 +209,23 @@ func (iv *invocation) steer(ctx context.Context, command string, arguments any) 
 	return iv.write("reading: %s\n", speed(now))
 }
 
-// speed tells a pace in words.
+// tell gives the running ferry a command and reads its answer.
+func (iv *invocation) tell(ctx context.Context, command string, arguments, answer any) error {
+	c, err := iv.load()
+	if err != nil {
+		return err
+	}
+	raw, err := control.Do(ctx, c.Checkpoint.Path, command, arguments)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, answer); err != nil {
+		return fmt.Errorf("read the running ferry's answer: %w", err)
+	}
+	return nil
+}
+
+// speed tells how fast is read, in words.
 func speed(p ferry.Pace) string {
 	var bounds []string
 	if n := p.Rates.Docs; n > 0 {

@@ -15,7 +15,6 @@ import (
 	"esferry/internal/config"
 	"esferry/internal/control"
 	"esferry/internal/ferry"
-	"esferry/internal/report"
 	"esferry/internal/retry"
 	"esferry/snapshotpath"
 )
@@ -109,7 +108,7 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 		}
 	}
 	if w := s.Writers; w != nil {
-		if err := iv.write("writers: %d of at most %d, bulks of at most %s; the target had no room %d times\n", w.Writers, w.Most, report.Size(int64(w.BulkBytes)), w.Busy); err != nil {
+		if err := iv.write("writers: %s\n", writing(*w)); err != nil {
 			return err
 		}
 	}
