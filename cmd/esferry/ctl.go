@@ -35,6 +35,11 @@ type rates struct {
 	Requests *int64 `json:"requests_per_second,omitempty"`
 }
 
+// writers is what ctl writers asks for.
+type writers struct {
+	Writers config.AutoInt `json:"writers"`
+}
+
 // over gives the rates as they are after the change.
 func (r rates) over(now batch.Rates) (batch.Rates, error) {
 	for _, one := range []struct{ from, to *int64 }{{r.Docs, &now.Docs}, {r.Bytes, &now.Bytes}, {r.Requests, &now.Requests}} {
@@ -69,32 +74,22 @@ func (s steering) Do(_ context.Context, command string, arguments json.RawMessag
 		}
 		s.ferry.SetRates(now)
 	case "writers":
-		var asked crew
-		if err := json.Unmarshal(arguments, &asked); err != nil || asked.Writers < 0 {
-			return nil, errors.New("writers are a number, 0 to adapt them to the target")
+		var asked writers
+		if err := json.Unmarshal(arguments, &asked); err != nil {
+			return nil, fmt.Errorf("read the writers: %w", err)
 		}
-		s.ferry.SetWriters(asked.Writers)
+		s.ferry.SetWriters(asked.Writers.Or(0))
+		return s.ferry.Status().Writers, nil
 	default:
 		return nil, control.ErrUnknown
 	}
-	return steered{Pace: s.ferry.Pace(), Writers: *s.ferry.Status().Writers}, nil
-}
-
-// crew is what ctl writers asks for; 0 adapts to the target.
-type crew struct {
-	Writers int `json:"writers"`
-}
-
-// steered is how fast the ferry works after a command.
-type steered struct {
-	ferry.Pace
-	Writers sink.Pace `json:"writers"`
+	return s.ferry.Pace(), nil
 }
 
 func (iv *invocation) ctlCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ctl",
-		Short: "Pause the running ferry, let it go on, change how fast it reads and writes",
+		Short: "Pause the running ferry, let it go on, change how fast it reads",
 		Long: `ctl speaks to the ferry that runs on this store, from the same machine. What it
 changes holds until that process ends; the configuration is what the next one goes by.`,
 		Example: "  esferry ctl pause -c ferry.yaml\n  esferry ctl rate --docs-per-second 2000 -c ferry.yaml",
@@ -108,25 +103,6 @@ snapshot, a restore or a copy of a repository goes on. Under the freeze it is re
 		iv.rateCommand(), iv.writersCommand(),
 	)
 	return cmd
-}
-
-func (iv *invocation) writersCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "writers N|auto",
-		Short: "Fix how many bulk requests the target gets at once, or let them adapt",
-		Long: `writers bounds the bulk requests that are under way at the same time, over all
-indices. auto follows what the target's answers say: more while it takes more,
-half as many where it has no room.`,
-		Example: "  esferry ctl writers 2 -c ferry.yaml\n  esferry ctl writers auto -c ferry.yaml",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var n config.AutoInt
-			if err := n.UnmarshalText([]byte(args[0])); err != nil {
-				return &usageError{err: fmt.Errorf("writers %w", err), hint: "esferry ctl writers 4, for example"}
-			}
-			return iv.steer(cmd.Context(), "writers", crew{Writers: n.Or(0)})
-		},
-	}
 }
 
 func (iv *invocation) steerCommand(name, short, long string) *cobra.Command {
@@ -161,6 +137,39 @@ them. 0 is no bound. They hold over all indices and readers, and not under the f
 	return cmd
 }
 
+func (iv *invocation) writersCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "writers N|auto",
+		Short: "Fix how many bulk requests are under way at once, or let them adapt",
+		Long: `writers fixes how many bulk requests the target gets at once, over all indices.
+With auto they follow the target's answers.`,
+		Example: "  esferry ctl writers 2 -c ferry.yaml\n  esferry ctl writers auto -c ferry.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var asked writers
+			if err := asked.Writers.UnmarshalText([]byte(args[0])); err != nil {
+				return &usageError{err: fmt.Errorf("ctl writers %w", err), hint: "esferry ctl writers --help tells what it wants"}
+			}
+			var now sink.Pace
+			if err := iv.tell(cmd.Context(), "writers", asked, &now); err != nil {
+				return err
+			}
+			if iv.json {
+				return iv.print(struct {
+					Type string `json:"type"`
+					sink.Pace
+				}{"writers", now})
+			}
+			return iv.write("writers: %s\n", writing(now))
+		},
+	}
+}
+
+// writing tells the pace of writers in words.
+func writing(p sink.Pace) string {
+	return fmt.Sprintf("%d of at most %d, bulks of at most %s; the target had no room %d times", p.Writers, p.Most, report.Size(int64(p.BulkBytes)), p.Busy)
+}
+
 // unchanged is the rate that leaves a bound as it is.
 const unchanged = -1
 
@@ -187,6 +196,21 @@ func ratesOf(docs, requests int64, bytes string) (rates, error) {
 
 // steer gives the running ferry a command and shows its pace after it.
 func (iv *invocation) steer(ctx context.Context, command string, arguments any) error {
+	var now ferry.Pace
+	if err := iv.tell(ctx, command, arguments, &now); err != nil {
+		return err
+	}
+	if iv.json {
+		return iv.print(struct {
+			Type string `json:"type"`
+			ferry.Pace
+		}{"pace", now})
+	}
+	return iv.write("reading: %s\n", speed(now))
+}
+
+// tell gives the running ferry a command and reads its answer.
+func (iv *invocation) tell(ctx context.Context, command string, arguments, answer any) error {
 	c, err := iv.load()
 	if err != nil {
 		return err
@@ -195,34 +219,13 @@ func (iv *invocation) steer(ctx context.Context, command string, arguments any) 
 	if err != nil {
 		return err
 	}
-	var now steered
-	if err := json.Unmarshal(raw, &now); err != nil {
+	if err := json.Unmarshal(raw, answer); err != nil {
 		return fmt.Errorf("read the running ferry's answer: %w", err)
 	}
-	if iv.json {
-		return iv.print(struct {
-			Type string `json:"type"`
-			steered
-		}{"pace", now})
-	}
-	return iv.showPace(&now.Pace, &now.Writers)
+	return nil
 }
 
-// showPace tells how fast a running ferry reads and writes; nil is not told.
-func (iv *invocation) showPace(reading *ferry.Pace, writing *sink.Pace) error {
-	if reading != nil {
-		if err := iv.write("reading: %s\n", speed(*reading)); err != nil {
-			return err
-		}
-	}
-	if writing == nil {
-		return nil
-	}
-	return iv.write("writing: %d of at most %d bulks at once, each of at most %s; the target had no room %d times\n",
-		writing.Writers, writing.Most, report.Size(int64(writing.BulkBytes)), writing.Busy)
-}
-
-// speed tells a pace in words.
+// speed tells how fast is read, in words.
 func speed(p ferry.Pace) string {
 	var bounds []string
 	if n := p.Rates.Docs; n > 0 {

@@ -65,7 +65,7 @@ func TestCtlWithoutAFerry(t *testing.T) {
 		f(exitFailed, "no ferry is running on this store", name)
 	}
 	f(exitUsage, "--bytes-per-second wants a size such as 8MiB", "rate", "--bytes-per-second", "much")
-	f(exitFailed, "no ferry is running on this store", "writers", "3")
-	f(exitUsage, "writers", "writers", "many")
+	f(exitFailed, "no ferry is running on this store", "writers", "auto")
+	f(exitUsage, "wants auto or a number from 1", "writers", "0")
 	f(exitUsage, "unknown command", "dance")
 }

@@ -102,8 +102,15 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 			return err
 		}
 	}
-	if err := iv.showPace(s.Pace, s.Writers); err != nil {
-		return err
+	if s.Pace != nil {
+		if err := iv.write("reading: %s\n", speed(*s.Pace)); err != nil {
+			return err
+		}
+	}
+	if w := s.Writers; w != nil {
+		if err := iv.write("writers: %s\n", writing(*w)); err != nil {
+			return err
+		}
 	}
 	t := tableOf("index", "target", "path", "phase", "carried up to", "lag", "applied", "deleted", "rejected")
 	for _, r := range s.Indices {
