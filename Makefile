@@ -50,6 +50,10 @@ e2e: ## tests on real engines (needs a JDK and Maven)
 bench-copy: ## measure repo copy beside rclone, between two S3 gateways (two minutes)
 	$(GO) run ./bench/copy
 
+.PHONY: bench-verify
+bench-verify: ## measure verify beside bare scrolls of both sides (needs a JDK and Maven)
+	$(GO) run ./bench/verify
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for a while (FUZZTIME=20s)
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . \
