@@ -63,6 +63,10 @@ golden: ## write help texts and messages as they are now into e2e/golden, to be 
 bench-copy: ## measure repo copy beside rclone, between two S3 gateways (two minutes)
 	$(GO) run ./bench/copy
 
+.PHONY: bench-verify
+bench-verify: ## measure verify beside bare scrolls of both sides (needs a JDK and Maven)
+	$(GO) run ./bench/verify
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for a while (FUZZTIME=20s)
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . \

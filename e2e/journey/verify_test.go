@@ -158,9 +158,6 @@ func (p *pair) checkSamples(t *testing.T, yaml string) {
 			t.Errorf("a sample of %s: got %+v, want it equal, of some documents", share, v)
 		}
 	}
-	for _, wrong := range [][]string{{"--sample", "0%"}, {"--level", "counts", "--sample", "1%"}, {"--repair"}, {"--level", "all"}, {"--all"}, {"--by-day", "x"}} {
-		esferry(t, append([]string{"verify", "-c", yaml}, wrong...)...).want(t, 2)
-	}
 }
 
 // checkDays takes two documents of one day off the target, which comparing day

@@ -178,7 +178,7 @@ func (e *examination) mayBeNewer(d reconcile.Difference, here cluster.Found) boo
 	}
 	mark, at := s.rec.Marks[d.Source.Shard], s.source[d.Source.Shard]
 	carried := mark.W
-	if mark.Term != at.Term {
+	if at.Term > mark.Term {
 		// After a failover the next round begins there (protocol 1.3).
 		carried = mark.S
 	}
