@@ -67,6 +67,8 @@ func (s steering) Do(_ context.Context, command string, arguments json.RawMessag
 			return nil, err
 		}
 		s.ferry.SetRates(now)
+	case "writers":
+		return s.setWriters(arguments)
 	default:
 		return nil, control.ErrUnknown
 	}
@@ -87,7 +89,7 @@ changes holds until that process ends; the configuration is what the next one go
 		iv.steerCommand("pause", "Read no more documents from the source until resumed", `pause lets what was read be written, and then nothing is read from the source. A
 snapshot, a restore or a copy of a repository goes on. Under the freeze it is refused.`),
 		iv.steerCommand("resume", "Let a paused ferry go on", "resume lets a paused ferry go on."),
-		iv.rateCommand(),
+		iv.rateCommand(), iv.writersCommand(),
 	)
 	return cmd
 }
@@ -150,17 +152,9 @@ func ratesOf(docs, requests int64, bytes string) (rates, error) {
 
 // steer gives the running ferry a command and shows its pace after it.
 func (iv *invocation) steer(ctx context.Context, command string, arguments any) error {
-	c, err := iv.load()
-	if err != nil {
-		return err
-	}
-	raw, err := control.Do(ctx, c.Checkpoint.Path, command, arguments)
-	if err != nil {
-		return err
-	}
 	var now ferry.Pace
-	if err := json.Unmarshal(raw, &now); err != nil {
-		return fmt.Errorf("read the running ferry's answer: %w", err)
+	if err := iv.ask(ctx, command, arguments, &now); err != nil {
+		return err
 	}
 	if iv.json {
 		return iv.print(struct {
@@ -169,6 +163,22 @@ func (iv *invocation) steer(ctx context.Context, command string, arguments any) 
 		}{"pace", now})
 	}
 	return iv.write("reading: %s\n", speed(now))
+}
+
+// ask gives the running ferry a command and decodes its answer.
+func (iv *invocation) ask(ctx context.Context, command string, arguments, answer any) error {
+	c, err := iv.load()
+	if err != nil {
+		return err
+	}
+	raw, err := control.Do(ctx, c.Checkpoint.Path, command, arguments)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, answer); err != nil {
+		return fmt.Errorf("read the running ferry's answer: %w", err)
+	}
+	return nil
 }
 
 // speed tells a pace in words.

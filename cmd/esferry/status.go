@@ -15,7 +15,6 @@ import (
 	"esferry/internal/config"
 	"esferry/internal/control"
 	"esferry/internal/ferry"
-	"esferry/internal/report"
 	"esferry/internal/retry"
 	"esferry/snapshotpath"
 )
@@ -108,8 +107,8 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 			return err
 		}
 	}
-	if w := s.Writers; w != nil {
-		if err := iv.write("writers: %d of at most %d, bulks of at most %s; the target had no room %d times\n", w.Writers, w.Most, report.Size(int64(w.BulkBytes)), w.Busy); err != nil {
+	if s.Writers != nil {
+		if err := iv.write("%s\n", writing(*s.Writers)); err != nil {
 			return err
 		}
 	}
