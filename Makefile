@@ -14,6 +14,9 @@ E2EFLAGS ?=
 # Tools are pinned here and run from the module cache: none is in go.mod.
 GOLANGCI    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.8.0
+# Builds with the Go of go.mod; releases are made by goreleaser's own binary of
+# the same or a later version, which reads the same file.
+GORELEASER  := $(GO) run github.com/goreleaser/goreleaser/v2@v2.16.0
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -49,8 +52,12 @@ e2e: ## tests on real engines (needs a JDK and Maven)
 	cd $(E2E) && $(GO) test -race -count=1 -timeout 80m -p 1 $(E2EFLAGS) ./...
 
 .PHONY: bench
-bench: ## measure esferry beside its peers and beside the engines' own limit (half an hour; BENCH='-part logs -only esferry,limit,scroll': two minutes)
+bench: ## measure esferry beside its peers and the engines' own limit (BENCH='-part logs -only esferry,limit,scroll' is short)
 	$(GO) run ./bench/stream $(BENCH)
+
+.PHONY: golden
+golden: ## write help texts and messages as they are now into e2e/golden, to be read in the diff
+	cd $(E2E) && $(GO) test -count=1 -run TestScripts ./golden -update
 
 .PHONY: bench-copy
 bench-copy: ## measure repo copy beside rclone, between two S3 gateways (two minutes)
@@ -95,6 +102,21 @@ vuln: ## look both modules up in the Go vulnerability database (needs the networ
 	$(GOVULNCHECK) ./...
 	cd $(E2E) && $(GOVULNCHECK) -test ./...
 
+# What packages carry beside the binary. The pages are of the commit's date.
+.PHONY: dist/share
+dist/share: build
+	rm -rf $@ && mkdir -p $@/completions
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) bin/esferry man $@/man
+	for shell in bash zsh fish; do bin/esferry completion $$shell >$@/completions/esferry.$$shell || exit 1; done
+
+.PHONY: package
+package: ## make archives, deb and rpm in dist/release, publish nothing (the first time builds goreleaser: ten minutes)
+	$(GORELEASER) release --snapshot --clean --skip=ko
+
+.PHONY: changelog
+changelog: ## move .changes/unreleased into CHANGELOG.md (VERSION=v0.1.0)
+	$(GO) run ./internal/changelog release $(VERSION)
+
 .PHONY: clean
 clean: ## remove what was built; cached engines stay
-	rm -rf bin
+	rm -rf bin dist

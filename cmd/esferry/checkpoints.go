@@ -17,10 +17,11 @@ import (
 
 func (iv *invocation) checkpointCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "checkpoint",
-		Short: "Read and reset the state of this ferry",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "checkpoint",
+		Short:   "Read and reset the state of this ferry",
+		Example: "  esferry checkpoint show -c ferry.yaml",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(iv.checkpointShowCommand(), iv.checkpointResetCommand(), iv.checkpointRestoreCommand())
 	return cmd

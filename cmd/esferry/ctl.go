@@ -14,6 +14,7 @@ import (
 	"esferry/internal/control"
 	"esferry/internal/ferry"
 	"esferry/internal/report"
+	"esferry/sink"
 )
 
 // steering answers the control socket.
@@ -32,6 +33,11 @@ type rates struct {
 	Docs     *int64 `json:"docs_per_second,omitempty"`
 	Bytes    *int64 `json:"bytes_per_second,omitempty"`
 	Requests *int64 `json:"requests_per_second,omitempty"`
+}
+
+// writers is what ctl writers asks for.
+type writers struct {
+	Writers config.AutoInt `json:"writers"`
 }
 
 // over gives the rates as they are after the change.
@@ -68,7 +74,12 @@ func (s steering) Do(_ context.Context, command string, arguments json.RawMessag
 		}
 		s.ferry.SetRates(now)
 	case "writers":
-		return s.setWriters(arguments)
+		var asked writers
+		if err := json.Unmarshal(arguments, &asked); err != nil {
+			return nil, fmt.Errorf("read the writers: %w", err)
+		}
+		s.ferry.SetWriters(asked.Writers.Or(0))
+		return s.ferry.Status().Writers, nil
 	default:
 		return nil, control.ErrUnknown
 	}
@@ -126,6 +137,39 @@ them. 0 is no bound. They hold over all indices and readers, and not under the f
 	return cmd
 }
 
+func (iv *invocation) writersCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "writers N|auto",
+		Short: "Fix how many bulk requests are under way at once, or let them adapt",
+		Long: `writers fixes how many bulk requests the target gets at once, over all indices.
+With auto they follow the target's answers.`,
+		Example: "  esferry ctl writers 2 -c ferry.yaml\n  esferry ctl writers auto -c ferry.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var asked writers
+			if err := asked.Writers.UnmarshalText([]byte(args[0])); err != nil {
+				return &usageError{err: fmt.Errorf("ctl writers %w", err), hint: "esferry ctl writers --help tells what it wants"}
+			}
+			var now sink.Pace
+			if err := iv.tell(cmd.Context(), "writers", asked, &now); err != nil {
+				return err
+			}
+			if iv.json {
+				return iv.print(struct {
+					Type string `json:"type"`
+					sink.Pace
+				}{"writers", now})
+			}
+			return iv.write("writers: %s\n", writing(now))
+		},
+	}
+}
+
+// writing tells the pace of writers in words.
+func writing(p sink.Pace) string {
+	return fmt.Sprintf("%d of at most %d, bulks of at most %s; the target had no room %d times", p.Writers, p.Most, report.Size(int64(p.BulkBytes)), p.Busy)
+}
+
 // unchanged is the rate that leaves a bound as it is.
 const unchanged = -1
 
@@ -153,7 +197,7 @@ func ratesOf(docs, requests int64, bytes string) (rates, error) {
 // steer gives the running ferry a command and shows its pace after it.
 func (iv *invocation) steer(ctx context.Context, command string, arguments any) error {
 	var now ferry.Pace
-	if err := iv.ask(ctx, command, arguments, &now); err != nil {
+	if err := iv.tell(ctx, command, arguments, &now); err != nil {
 		return err
 	}
 	if iv.json {
@@ -165,8 +209,8 @@ func (iv *invocation) steer(ctx context.Context, command string, arguments any) 
 	return iv.write("reading: %s\n", speed(now))
 }
 
-// ask gives the running ferry a command and decodes its answer.
-func (iv *invocation) ask(ctx context.Context, command string, arguments, answer any) error {
+// tell gives the running ferry a command and reads its answer.
+func (iv *invocation) tell(ctx context.Context, command string, arguments, answer any) error {
 	c, err := iv.load()
 	if err != nil {
 		return err
@@ -181,7 +225,7 @@ func (iv *invocation) ask(ctx context.Context, command string, arguments, answer
 	return nil
 }
 
-// speed tells a pace in words.
+// speed tells how fast is read, in words.
 func speed(p ferry.Pace) string {
 	var bounds []string
 	if n := p.Rates.Docs; n > 0 {

@@ -61,10 +61,11 @@ func TestCtlWithoutAFerry(t *testing.T) {
 			t.Errorf("%v: got exit code %d and %q, want %d and %q", args, code, stderr, want, says)
 		}
 	}
-	for _, name := range []string{"pause", "resume", "rate", "writers"} {
+	for _, name := range []string{"pause", "resume", "rate"} {
 		f(exitFailed, "no ferry is running on this store", name)
 	}
 	f(exitUsage, "--bytes-per-second wants a size such as 8MiB", "rate", "--bytes-per-second", "much")
-	f(exitUsage, "esferry ctl writers wants auto or a number from 1", "writers", "0")
+	f(exitFailed, "no ferry is running on this store", "writers", "auto")
+	f(exitUsage, "wants auto or a number from 1", "writers", "0")
 	f(exitUsage, "unknown command", "dance")
 }

@@ -52,6 +52,7 @@ func codeOf(ctx context.Context, err error) int {
 		setting  *snapshotpath.SettingError
 		held     *checkpoint.HeldError
 		obstacle *ferry.ObstacleError
+		same     *unchangedError
 	)
 	switch {
 	case err == nil:
@@ -66,6 +67,8 @@ func codeOf(ctx context.Context, err error) int {
 		return exitDifference
 	case errors.Is(err, errRejected):
 		return exitRejected
+	case errors.As(err, &same):
+		return same.code
 	default:
 		return exitFailed
 	}
@@ -74,7 +77,7 @@ func codeOf(ctx context.Context, err error) int {
 // exit prints the error, in one sentence with the next step, and gives the code.
 func (iv *invocation) exit(ctx context.Context, err error) int {
 	code := codeOf(ctx, err)
-	if err == nil {
+	if _, same := errors.AsType[*unchangedError](err); err == nil || same {
 		return code
 	}
 	message, hint := plain(err.Error()), plain(hintOf(err))

@@ -22,18 +22,21 @@ func (iv *invocation) planCommand() *cobra.Command {
 		Example: "  esferry plan -c ferry.yaml\n  esferry plan -c ferry.yaml --json | jq '.indices[] | {index, path, reason}'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return iv.withSession(cmd.Context(), func(ctx context.Context, s *session) error {
-				p, err := s.ferry.Plan(ctx)
-				if err != nil {
-					return err
-				}
-				if err := iv.showPlan(p); err != nil {
-					return err
-				}
-				return obstacles(p)
-			})
+			return iv.withSession(cmd.Context(), func(ctx context.Context, s *session) error { return iv.plan(ctx, s.ferry) })
 		},
 	}
+}
+
+// plan shows how each index would travel; what stands in the way is the error.
+func (iv *invocation) plan(ctx context.Context, f *ferry.Ferry) error {
+	p, err := f.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	if err := iv.showPlan(p); err != nil {
+		return err
+	}
+	return obstacles(p)
 }
 
 func obstacles(p ferry.Plan) error {
@@ -45,6 +48,7 @@ func obstacles(p ferry.Plan) error {
 
 func (iv *invocation) runCommand() *cobra.Command {
 	var cutover, dryRun bool
+	var j job
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Carry everything: plan, baseline, rounds, and with --cutover to the end",
@@ -55,23 +59,21 @@ Killed at any point, the same command goes on.`,
 		Example: "  esferry run -c ferry.yaml\n  esferry run -c ferry.yaml --cutover",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+			if dryRun {
+				return iv.withFerry(cmd.Context(), iv.plan)
+			}
+			return iv.withJob(cmd.Context(), j, func(ctx context.Context, f *ferry.Ferry) error {
 				p, err := f.Plan(ctx)
 				if err != nil {
 					return err
 				}
-				if dryRun {
-					if err := iv.showPlan(p); err != nil {
-						return err
-					}
-					return obstacles(p)
-				}
-				return iv.summarize(f, iv.travel(ctx, f, p, cutover))
+				return iv.travel(ctx, f, p, cutover)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&cutover, "cutover", false, "go on to the end: freeze, last round, verify, switch")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the plan and change nothing")
+	j.flags(cmd)
 	return cmd
 }
 
@@ -98,13 +100,17 @@ func (iv *invocation) travel(ctx context.Context, f *ferry.Ferry, p ferry.Plan, 
 }
 
 func (iv *invocation) baselineCommand() *cobra.Command {
-	return &cobra.Command{
+	var dryRun bool
+	cmd := &cobra.Command{
 		Use:     "baseline",
 		Short:   "Carry each planned index once, by its path, and catch up",
-		Example: "  esferry baseline -c ferry.yaml",
+		Example: "  esferry baseline -c ferry.yaml\n  esferry baseline -c ferry.yaml --dry-run",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+				if dryRun {
+					return iv.plan(ctx, f)
+				}
 				p, err := f.Plan(ctx)
 				if err != nil {
 					return err
@@ -113,32 +119,42 @@ func (iv *invocation) baselineCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the plan and change nothing")
+	return cmd
 }
 
 func (iv *invocation) syncCommand() *cobra.Command {
 	var follow bool
 	var interval time.Duration
+	var j job
 	cmd := &cobra.Command{
 		Use:   "sync",
 		Short: "Carry what changed, deletes included, and count both sides",
 		Long: `sync makes one round of every index that is carried, looks up its deletes and
-counts both sides. It is made for nightly jobs: silent differences exit with 3.`,
-		Example: "  esferry sync -c ferry.yaml\n  esferry sync -c ferry.yaml --follow --interval 30s",
-		Args:    cobra.NoArgs,
+counts both sides. It is made for nightly jobs: silent differences exit with 3, and
+nights that were missed are carried by the next one.`,
+		Example: "  esferry sync -c ferry.yaml\n  esferry sync -c ferry.yaml --follow --interval 30s\n" +
+			"  esferry sync -c ferry.yaml --json --metrics-file /var/lib/node_exporter/esferry.prom",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+			if follow && (j.metrics != "" || j.unchanged != 0) {
+				return &usageError{err: errors.New("--metrics-file and --exit-code-unchanged tell of a run that ends, and --follow does not"), hint: "leave --follow out"}
+			}
+			return iv.withJob(cmd.Context(), j, func(ctx context.Context, f *ferry.Ferry) error {
 				err := f.Sync(ctx)
 				for follow && err == nil {
 					if err = retry.Sleep(ctx, interval); err == nil {
 						err = f.Sync(ctx)
 					}
 				}
-				return iv.summarize(f, err)
+				return err
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&follow, "follow", false, "go on until stopped")
 	cmd.Flags().DurationVar(&interval, "interval", 10*time.Second, "with --follow, the pause between two rounds")
+	cmd.Flags().IntVar(&j.unchanged, "exit-code-unchanged", 0, "exit with this code where nothing had changed, for schedulers that then skip what follows")
+	j.flags(cmd)
 	return cmd
 }
 
@@ -156,9 +172,10 @@ func (iv *invocation) cutoverCommand() *cobra.Command {
 		},
 	}
 	cmd.AddCommand(&cobra.Command{
-		Use:   "abort",
-		Short: "Lift the freeze of a cutover that did not switch",
-		Args:  cobra.NoArgs,
+		Use:     "abort",
+		Short:   "Lift the freeze of a cutover that did not switch",
+		Example: "  esferry cutover abort -c ferry.yaml",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error { return f.Abort(ctx) })
 		},

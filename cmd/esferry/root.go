@@ -24,6 +24,8 @@ type invocation struct {
 	config         string
 	json           bool
 	lines          *report.JSON
+	// run is what the command did, once a job has been done.
+	run *runTotals
 }
 
 func (iv *invocation) root() *cobra.Command {
@@ -33,31 +35,44 @@ func (iv *invocation) root() *cobra.Command {
 		Long: `esferry moves live search indices between Elasticsearch and OpenSearch clusters,
 with seconds of downtime, and proves that both sides are equal.
 
-Every command resumes by default where it stopped: kill it, and run it again.`,
+Every command resumes by default where it stopped: kill it, and run it again.
+Every flag has a twin in the environment: ESFERRY_CONFIG for --config.
+
+Exit codes: 0 done and equal, 1 failed, 2 wrong usage or configuration, 3 a
+difference was found, 4 done with documents rejected by the target, 11 another
+process holds this ferry, 130 interrupted.`,
 		Example: `  esferry plan -c ferry.yaml
-  esferry run -c ferry.yaml --cutover`,
+  esferry run -c ferry.yaml --cutover
+  esferry --version --json`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&iv.config, "config", "c", "ferry.yaml", "the ferry's configuration")
 	flags.BoolVar(&iv.json, "json", false, "print JSON: one document, or one line for each event")
+	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml") //nolint:errcheck // it fails only for a flag that is not there
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err: err, hint: cmd.CommandPath() + " --help lists the flags"}
 	})
 	root.AddCommand(
 		iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
 		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(), iv.deadletterCommand(),
-		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.ctlCommand(),
+		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.ctlCommand(), iv.manualCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)
 	}
+	var version bool
+	root.Flags().BoolVar(&version, "version", false, "print what this binary was built from")
 	root.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
+		switch {
+		case len(args) > 0:
 			return &usageError{err: fmt.Errorf("there is no command %q", args[0]), hint: "esferry --help lists the commands"}
+		case version:
+			return iv.showVersion()
+		default:
+			return cmd.Help()
 		}
-		return cmd.Help()
 	}
 	root.Args = cobra.ArbitraryArgs
 	return root

@@ -65,6 +65,9 @@ type summary struct {
 	Type    string               `json:"type"`
 	Equal   bool                 `json:"equal"`
 	Indices []ferry.IndexSummary `json:"indices"`
+	// ThisRun is there for commands that timers start; the indices' figures are
+	// those of all runs.
+	ThisRun *runTotals `json:"this_run,omitempty"`
 	// FreezeSeconds and FreezeSteps are there once a cutover has switched.
 	FreezeSeconds *float64     `json:"freeze_seconds,omitempty"`
 	FreezeSteps   []ferry.Step `json:"freeze_steps,omitempty"`
@@ -76,7 +79,7 @@ func (iv *invocation) summarize(f *ferry.Ferry, result error) error {
 	if result != nil && !errors.Is(result, ferry.ErrDifference) {
 		return result
 	}
-	s := summary{Type: "summary", Equal: true, Indices: f.Summary()}
+	s := summary{Type: "summary", Equal: true, Indices: f.Summary(), ThisRun: iv.run}
 	rejected := int64(0)
 	for _, i := range s.Indices {
 		s.Equal = s.Equal && i.Equal

@@ -107,8 +107,8 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 			return err
 		}
 	}
-	if s.Writers != nil {
-		if err := iv.write("%s\n", writing(*s.Writers)); err != nil {
+	if w := s.Writers; w != nil {
+		if err := iv.write("writers: %s\n", writing(*w)); err != nil {
 			return err
 		}
 	}

@@ -207,7 +207,8 @@ type summary struct {
 		TargetDocs         int64 `json:"target_docs"`
 		Equal              bool
 	}
-	FreezeSeconds *float64 `json:"freeze_seconds"`
+	FreezeSeconds *float64                          `json:"freeze_seconds"`
+	ThisRun       *struct{ Applied, Deleted int64 } `json:"this_run"`
 }
 
 func (o outcome) summary(t *testing.T) summary {

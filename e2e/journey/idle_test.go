@@ -159,7 +159,7 @@ func replay(t *testing.T, engine string, asked []asking) time.Duration {
 		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
 			t.Fatal(err)
 		}
-		_ = answer.Body.Close() //nolint:errcheck // it was read to its end
+		_ = answer.Body.Close()
 		if answer.StatusCode > 299 {
 			t.Fatalf("%s %s: status %d", a.method, a.uri, answer.StatusCode)
 		}

@@ -2,6 +2,8 @@ package journey_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,14 +19,26 @@ func TestNightly(t *testing.T) {
 	esferry(t, "sync", "-c", yaml).want(t, 1)
 	esferry(t, "run", "-c", yaml).want(t, 0)
 	p.mustBeEqual(t, "code", "streamed-logs")
+	metrics := filepath.Join(p.dir, "sync.prom")
 	for night := range 2 {
 		p.change(t, "code", night)
 		p.change(t, "streamed-logs", night)
-		o := esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
-		if s := o.summary(t); !s.Equal {
-			t.Errorf("night %d: got %+v, want it equal", night, s)
+		// As jobs do it: plan first, then sync, which tells a scheduler and node_exporter.
+		esferry(t, "plan", "-c", yaml).want(t, 0)
+		o := esferry(t, "sync", "--json", "--exit-code-unchanged", "99", "--metrics-file", metrics, "-c", yaml).want(t, 0)
+		if s := o.summary(t); !s.Equal || s.ThisRun == nil || s.ThisRun.Applied == 0 || s.ThisRun.Deleted == 0 {
+			t.Errorf("night %d: got %+v, want it equal, and what this night applied and deleted", night, s)
 		}
 		p.mustBeEqual(t, "code", "streamed-logs")
+	}
+	o := esferry(t, "sync", "--json", "--exit-code-unchanged", "99", "--metrics-file", metrics, "-c", yaml).want(t, 99)
+	if s := o.summary(t); !s.Equal || s.ThisRun == nil || s.ThisRun.Applied != 0 || s.ThisRun.Deleted != 0 || o.stderr != "" {
+		t.Errorf("a night without changes: got %+v and %q", s, o.stderr)
+	}
+	figures, err := os.ReadFile(metrics)
+	if err != nil || !strings.Contains(string(figures), `esferry_job_exit_code{command="sync",ferry="nightly"} 0`) ||
+		!strings.Contains(string(figures), `esferry_index_equal{command="sync",ferry="nightly",index="code"} 1`) {
+		t.Errorf("got %s (%v)", figures, err)
 	}
 	esferry(t, "verify", "--level", "counts", "-c", yaml).want(t, 0)
 	call(t, "PUT", p.target.URL()+"/code/_doc/rogue?refresh=true", `{"name":"rogue"}`)

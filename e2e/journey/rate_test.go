@@ -108,6 +108,11 @@ func (p *pair) bounded(t *testing.T, source *faults.Proxy) {
 	if o := esferry(t, "status", "-c", yaml).want(t, 0); !status.Pace.Paused || !strings.Contains(o.stdout, "reading: paused") {
 		t.Errorf("the status does not tell of the pause: %+v, %s", status, o.stdout)
 	}
+	var writers struct{ Writers, Most int }
+	decode(t, esferry(t, "ctl", "writers", "3", "--json", "-c", yaml).want(t, 0).stdout, &writers)
+	if writers.Writers != 3 || writers.Most != 3 {
+		t.Errorf("after ctl writers 3: got %+v", writers)
+	}
 	if now := ctl(t, yaml, "resume"); now.Paused {
 		t.Errorf("after resume: got %+v", now)
 	}

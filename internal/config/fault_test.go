@@ -116,7 +116,7 @@ func endpointFaults() []fault {
 		{auth("basic: {username: u, password: ''}"), "2:74: source.auth.basic.password: is empty"},
 		{auth("basic: {username: u, password: \"${env:PW}\"}"), "2:74: source.auth.basic.password: environment variable PW is not set"},
 		{auth("basic: {username: u, password: \"${file:/run/x}\"}"), "2:74: source.auth.basic.password: file \"/run/x\" does not exist"},
-		{auth("basic: {username: u, password: \"${hunter2}\"}"), "2:74: source.auth.basic.password: holds a reference that is neither ${env:NAME} nor ${file:/path}"},
+		{auth("basic: {username: u, password: \"${hunter2}\"}"), "2:74: source.auth.basic.password: holds a reference that is neither ${env:NAME} nor ${file:/path} nor ${credential:NAME}"},
 		{auth("basic: {username: u, password: \"${env:hunter2\"}"), "2:74: source.auth.basic.password: holds a ${ without its }"},
 		{auth("bearer: Bearer hunter2"), "2:51: source.auth.bearer: holds a blank or a line break"},
 		{auth("sigv4: {service: hunter2}"), "2:43: source.auth.sigv4.region: is required\n2:60: source.auth.sigv4.service: wants one of es, aoss"},

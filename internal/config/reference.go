@@ -108,12 +108,31 @@ func (e Environment) look(reference string) (string, *complaint) {
 		return "", &complaint{"environment variable " + name + " is not set", "set " + name + " before starting esferry"}
 	case kind == "file" && name != "":
 		return e.lookFile(name)
+	case kind == "credential" && name != "" && filepath.Base(name) == name:
+		return e.lookCredential(name)
 	default:
 		return "", &complaint{
-			"holds a reference that is neither ${env:NAME} nor ${file:/path}",
+			"holds a reference that is neither ${env:NAME} nor ${file:/path} nor ${credential:NAME}",
 			"write $${ for a literal ${",
 		}
 	}
+}
+
+// credentials names the folder in which systemd hands a unit its secrets.
+const credentials = "CREDENTIALS_DIRECTORY"
+
+func (e Environment) lookCredential(name string) (string, *complaint) {
+	dir := ""
+	if e.LookupEnv != nil {
+		dir, _ = e.LookupEnv(credentials)
+	}
+	if dir == "" {
+		return "", &complaint{
+			"credential " + strconv.Quote(short(name)) + " is looked for in " + credentials + ", which is not set",
+			"systemd sets it for units with LoadCredential; elsewhere set it to the folder of the secrets",
+		}
+	}
+	return e.lookFile(filepath.Join(dir, name))
 }
 
 func (e Environment) lookFile(name string) (string, *complaint) {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -123,4 +125,32 @@ func TestZeroSecret(t *testing.T) {
 	if got := config.Settings(nil).Plain(); got != nil {
 		t.Errorf("got %v, want nil", got)
 	}
+}
+
+func TestCredentials(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "target"), []byte(planted+"\n"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	const text = minimal + "snapshot: {repository: r, source: {type: s3, settings: {bucket: b, secret_key: \"${credential:target}\"}}}\n"
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	c, err := config.Parse("ferry.yaml", []byte(text), config.System("."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Snapshot.Source.Settings.Plain()["secret_key"]; got != planted {
+		t.Errorf("got %v, want what the file holds", got)
+	}
+	f := func(reference, want string) {
+		t.Helper()
+		_, err := config.Parse("ferry.yaml", []byte(strings.Replace(text, "${credential:target}", reference, 1)), config.System("."))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error with %q", reference, err, want)
+		}
+	}
+	f("${credential:other}", "does not exist")
+	f("${credential:../target}", "neither ${env:NAME}")
+	f("${credential:}", "neither ${env:NAME}")
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	f("${credential:target}", "CREDENTIALS_DIRECTORY, which is not set")
 }

@@ -110,33 +110,43 @@ func (c *cutover) prepare(ctx context.Context) error {
 			return err
 		}
 		if err := c.ferry.each(ctx, c.indices, func(ctx context.Context, ix *index) error {
-			if err := ix.catchUp(ctx); err != nil || c.ferry.options.IgnoreDeletes {
-				return err
-			}
-			return ix.deletes(ctx)
-		}); err != nil {
-			return err
-		}
-		return c.ferry.each(ctx, c.indices, func(ctx context.Context, ix *index) error {
-			// What came while others had their deletes looked up. Refreshed now,
-			// it does not have to be under the freeze.
 			if err := ix.catchUp(ctx); err != nil {
 				return err
 			}
-			if err := ix.fence(ctx); err != nil {
-				return err
-			}
-			if err := c.ferry.target.Refresh(ctx, ix.snapshotRecord().Target); err != nil {
-				return err
-			}
-			if !c.ferry.options.IgnoreDeletes {
-				if err := ix.deletes(ctx); err != nil {
-					return err
-				}
-			}
-			return ix.catchUp(ctx)
-		})
+			return c.deletes(ctx, ix)
+		}); err != nil {
+			return err
+		}
+		return c.ferry.each(ctx, c.indices, c.ready)
 	})
+}
+
+// ready brings an index to where the freeze finds little to do.
+func (c *cutover) ready(ctx context.Context, ix *index) error {
+	// What came while others had their deletes looked up. Refreshed now, it does
+	// not have to be under the freeze.
+	if err := ix.catchUp(ctx); err != nil {
+		return err
+	}
+	if err := ix.fence(ctx); err != nil {
+		return err
+	}
+	if err := c.ferry.target.Refresh(ctx, ix.snapshotRecord().Target); err != nil {
+		return err
+	}
+	if err := c.deletes(ctx, ix); err != nil {
+		return err
+	}
+	return ix.catchUp(ctx)
+}
+
+// deletes removes from the target what is gone on the source, where the ferry is
+// to do that.
+func (c *cutover) deletes(ctx context.Context, ix *index) error {
+	if c.ferry.options.IgnoreDeletes {
+		return nil
+	}
+	return ix.deletes(ctx)
 }
 
 // frozen holds writers back and brings both sides to equality.
@@ -162,12 +172,7 @@ func (c *cutover) frozen(ctx context.Context) error {
 		{"last round", func(ctx context.Context) error {
 			return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error { _, err := ix.round(ctx); return err })
 		}},
-		{"deletes", func(ctx context.Context) error {
-			if f.options.IgnoreDeletes {
-				return nil
-			}
-			return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error { return ix.deletes(ctx) })
-		}},
+		{"deletes", func(ctx context.Context) error { return f.each(ctx, c.indices, c.deletes) }},
 		{"reconcile", func(ctx context.Context) error { return f.each(ctx, c.indices, c.closeWithReconcile) }},
 		{"verify counts", func(ctx context.Context) error { return f.each(ctx, c.indices, c.verify) }},
 	}

@@ -14,6 +14,9 @@
 //  4. rounds: each index is caught up from W0 as soon as it is there;
 //  5. cutover: freeze, last round, deletes, counts, settings, aliases.
 //
+// Each index is walked by a goroutine of its own, as the protocol stands; what
+// they ask at the same time goes in one request (internal/joint).
+//
 // Every step finds out from the store whether it was done, so that a crash
 // anywhere is answered by running the same command again.
 package ferry

@@ -177,9 +177,6 @@ func (f *Ferry) limits(ctx context.Context) sink.Limits {
 // the target. Safe for concurrent use.
 func (f *Ferry) SetWriters(n int) { f.controller.SetWriters(n) }
 
-// Writers gives the pace of the bulk requests. Safe for concurrent use.
-func (f *Ferry) Writers() sink.Pace { return f.controller.Pace() }
-
 // OtherClusterError says that a URL leads to another cluster than the one this
 // ferry's state was made with.
 type OtherClusterError struct{ Ferry, Side, Was, Is string }

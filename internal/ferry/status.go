@@ -40,7 +40,7 @@ func (f *Ferry) Status() Status {
 	for _, name := range slices.Sorted(maps.Keys(f.indices)) {
 		records = append(records, f.indices[name].snapshotRecord())
 	}
-	told, writers := StatusOf(f.state, records), f.Writers()
+	told, writers := StatusOf(f.state, records), f.controller.Pace()
 	told.Pace, told.Writers = &pace, &writers
 	return told
 }

@@ -88,21 +88,23 @@ func TestCallersShareACall(t *testing.T) {
 func TestAnAnswerIsNotOlderThanItsQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		slow := func(ctx context.Context, asked time.Duration) (time.Duration, error) {
+		read := func() time.Duration {
 			at := time.Since(began)
 			time.Sleep(time.Second)
-			return at, ctx.Err()
+			return at
 		}
-		calls := joint.New(func(ctx context.Context, asked []time.Duration) ([]time.Duration, error) {
-			at, err := slow(ctx, 0)
-			return slices.Repeat([]time.Duration{at}, len(asked)), err
-		}, slow)
+		calls := joint.New(
+			func(_ context.Context, asked []int) ([]time.Duration, error) {
+				return slices.Repeat([]time.Duration{read()}, len(asked)), nil
+			},
+			func(context.Context, int) (time.Duration, error) { return read(), nil },
+		)
 		var all sync.WaitGroup
 		for i := range 50 {
 			all.Go(func() {
 				time.Sleep(time.Duration(i%7) * 300 * time.Millisecond)
 				came := time.Since(began)
-				if read, err := calls.Do(t.Context(), 0); err != nil || read < came {
+				if read, err := calls.Do(t.Context(), i); err != nil || read < came {
 					t.Errorf("came at %s, and was told what was read at %s (%v)", came, read, err)
 				}
 			})
