@@ -24,10 +24,31 @@ func TestWritersFollowTheTarget(t *testing.T) {
 		faults.Rule{Kinds: bulks, Fault: faults.Delay, For: 100 * time.Millisecond},
 	)
 	yaml := p.config(t, "paced", `"streamed-*"`, "stream: {page: {docs: 200}, bulk: {bytes: 256KiB}}\n")
-	o := esferry(t, "run", "--json", "-c", yaml).want(t, 0)
-	if !strings.Contains(o.stdout, `"type":"adapted"`) {
-		t.Error("it never tried another pace")
+	run := started(t, "run", "--json", "-c", yaml)
+	run.await(t, `"phase_begun"`, `"stream"`)
+	for _, c := range []struct {
+		asked string
+		most  int
+	}{{"2", 2}, {"auto", 4}} {
+		var now struct {
+			Type          string
+			Writers, Most int
+		}
+		decode(t, esferry(t, "ctl", "writers", c.asked, "--json", "-c", yaml).want(t, 0).stdout, &now)
+		if now.Type != "writers" || now.Writers != 2 || now.Most != c.most {
+			t.Errorf("ctl writers %s: got %+v, want 2 of at most %d", c.asked, now, c.most)
+		}
 	}
+	var paces []string
+	for line, ok := run.next(); ok; line, ok = run.next() {
+		if strings.Contains(line, `"type":"adapted"`) {
+			paces = append(paces, line)
+		}
+	}
+	if code := run.end(t); code != 0 || len(paces) == 0 {
+		t.Fatalf("got exit code %d and %d changes of the pace\n%s", code, len(paces), tail(run.stderr.String()))
+	}
+	t.Logf("paces: %s", strings.Join(paces, "\n"))
 	var refused, sent int64
 	var rows struct {
 		Indices []struct {
@@ -41,11 +62,6 @@ func TestWritersFollowTheTarget(t *testing.T) {
 	}
 	all := target.Counts()
 	t.Logf("%d bulks of %d items, %d requests recorded, %d items refused", all.ByKind[faults.Bulk], all.Items, sent, refused)
-	for line := range strings.Lines(o.stdout) {
-		if strings.Contains(line, `"type":"adapted"`) {
-			t.Log(strings.TrimSpace(line))
-		}
-	}
 	if sent == 0 || refused == 0 || refused*20 > all.Items {
 		t.Errorf("%d of %d items were refused, want some, and less than a twentieth", refused, all.Items)
 	}
