@@ -11,7 +11,8 @@ import (
 )
 
 // TestFreezeAsksLittle cuts three indices over under a live writer that deletes,
-// and counts what is asked of both sides while the writer is held back.
+// counts what is asked of both sides while the writer is held back, and names what
+// takes long.
 func TestFreezeAsksLittle(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710, JVM: []string{lab.Optimized}}, lab.Spec{Engine: lab.OS219, JVM: []string{lab.Optimized}})
@@ -26,9 +27,20 @@ func TestFreezeAsksLittle(t *testing.T) {
 	stop()
 	frozen := underFreeze(t, here.take(), there.take())
 	t.Logf("writers were held back for %.2f s; %d requests meanwhile", *o.summary(t).FreezeSeconds, len(frozen))
+	const most = 250
+	if len(frozen) >= most {
+		t.Errorf("got %d requests under the freeze, want fewer than %d", len(frozen), most)
+	}
 	began := frozen[0].at
 	for _, a := range frozen {
-		t.Logf("%4d ms, for %4d ms: %s %.60s", a.at.Sub(began).Milliseconds(), a.took.Milliseconds(), a.method, a.uri)
+		if a.took >= 100*time.Millisecond {
+			t.Logf("%4d ms, for %4d ms: %s %.100s", a.at.Sub(began).Milliseconds(), a.took.Milliseconds(), a.method, a.uri)
+		}
+	}
+	for _, name := range names {
+		if got := call(t, "GET", p.target.URL()+"/"+name+"/_settings?flat_settings=true", ""); strings.Contains(got, "gc_deletes") {
+			t.Errorf("index %s keeps settings of the ferry: %s", name, got)
+		}
 	}
 	p.mustBeEqual(t, names...)
 }
