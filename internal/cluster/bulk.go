@@ -55,7 +55,7 @@ func (p *ItemProblem) String() string {
 func (c *Cluster) Bulk(ctx context.Context, index, typ string, ndjson []byte, items int) ([]Item, error) {
 	r := request{
 		op: "write a bulk", index: index, method: "POST", path: path(index, "_bulk"), contentType: "application/x-ndjson",
-		params: params("filter_path", "took,errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by"),
+		params: params("filter_path", "errors,items.*.status,items.*.error"),
 		// No copy: the buffer outlives the call, which waits for the transport.
 		body: unsafe.String(unsafe.SliceData(ndjson), len(ndjson)), //nolint:gosec // nobody writes to it meanwhile
 	}
