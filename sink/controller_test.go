@@ -185,7 +185,7 @@ func TestControllerFollowsTheTarget(t *testing.T) {
 				t.Errorf("%s: got %+v at first, want about 8", what, p)
 			}
 			target.set(servers, queue)
-			if p := busyFor(t, c, target, 20, 2*time.Minute); p.Writers < least || p.Writers > most {
+			if p := busyFor(t, c, target, 20, 5*time.Minute); p.Writers < least || p.Writers > most {
 				t.Errorf("%s: got %+v in the end, want %d to %d", what, p, least, most)
 			}
 		})

@@ -5,12 +5,19 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"esferry/internal/group"
 )
 
+// collectEvery is how many percent the heap may grow before it is collected.
+// Most of it is a few large buffers, without pointers, that are used again:
+// collecting twice as often as usual costs next to nothing, and saves memory.
+const collectEvery = 50
+
 func main() {
+	debug.SetGCPercent(collectEvery)
 	// The first signal ends the context; a second one ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)

@@ -114,7 +114,7 @@ func (s *Stream) check(report complain) {
 	for key, size := range map[string]ByteSize{"stream.page.bytes": s.Page.Bytes, "stream.bulk.bytes": s.Bulk.Bytes} {
 		switch {
 		case size == 0:
-			report(key, "wants a size above 0", "8MiB suits most clusters")
+			report(key, "wants a size above 0", "4MiB suits most clusters")
 		case size > s.Memory:
 			report(key, "is more than stream.memory", "raise stream.memory, best to ten times as much")
 		}

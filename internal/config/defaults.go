@@ -12,11 +12,12 @@ func applyDefaults(c *Config, has func(key string) bool, path func(string) strin
 	fill(has, "indices.types", &c.Indices.Types, TypesRefuse)
 	// A document's own time is the writer's, and it may wait in a queue.
 	fill(has, "indices.time_overlap", &c.Indices.TimeOverlap, Duration(10*time.Minute))
-	// A page and a bulk of 8 MiB stay under the 10 MiB that the smallest of
-	// Amazon's instances accept, and are large enough to make latency small.
-	fill(has, "stream.page.bytes", &c.Stream.Page.Bytes, 8<<20)
-	fill(has, "stream.bulk.bytes", &c.Stream.Bulk.Bytes, 8<<20)
-	fill(has, "stream.memory", &c.Stream.Memory, 256<<20)
+	// Larger bulks take more of the target's time for each document, larger pages
+	// only memory, and both wait longer for their turn (docs/benchmarks.md). Under
+	// 10 MiB they are what the smallest of Amazon's instances accept.
+	fill(has, "stream.page.bytes", &c.Stream.Page.Bytes, 4<<20)
+	fill(has, "stream.bulk.bytes", &c.Stream.Bulk.Bytes, 2<<20)
+	fill(has, "stream.memory", &c.Stream.Memory, 64<<20)
 	fill(has, "stream.on_reject", &c.Stream.OnReject, OnRejectStop)
 	// A node's queue holds a thousand by default; what esferry itself asks for at
 	// once is far from a hundred. Its own reading shows in the CPU, so that a bound

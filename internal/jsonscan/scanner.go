@@ -27,12 +27,11 @@ func (s *Scanner) Pos() int { return s.pos }
 // Peek skips white space and gives the next byte, 0 at the end.
 func (s *Scanner) Peek() byte {
 	for s.pos < len(s.text) {
-		switch c := s.text[s.pos]; c {
-		case ' ', '\t', '\n', '\r':
-			s.pos++
-		default:
+		c := s.text[s.pos]
+		if c > ' ' || c != ' ' && c != '\t' && c != '\n' && c != '\r' {
 			return c
 		}
+		s.pos++
 	}
 	return 0
 }
@@ -47,6 +46,15 @@ func (s *Scanner) End() error {
 
 // Expect consumes one byte after white space.
 func (s *Scanner) Expect(want byte) error {
+	if s.pos < len(s.text) && s.text[s.pos] == want {
+		s.pos++
+		return nil
+	}
+	return s.expect(want)
+}
+
+// expect is Expect where something else stands there.
+func (s *Scanner) expect(want byte) error {
 	got := s.Peek()
 	if got == 0 && s.pos >= len(s.text) {
 		return ErrTruncated
@@ -84,8 +92,7 @@ const (
 // documents are too short for bytes.IndexByte to pay.
 func afterText(text []byte, i int) int {
 	for i+8 <= len(text) {
-		w := binary.LittleEndian.Uint64(text[i:])
-		marks := zeros(w^quotes) | zeros(w^backslashes)
+		marks := marked(binary.LittleEndian.Uint64(text[i:]))
 		if marks == 0 {
 			i += 8
 			continue
@@ -106,9 +113,12 @@ func afterText(text []byte, i int) int {
 	return -1
 }
 
-// zeros marks the highest bit of bytes that are zero. The lowest mark is true;
-// those above it may not be.
-func zeros(w uint64) uint64 { return (w - lowest) &^ w & highest }
+// marked sets the highest bit of bytes that are a quote or a backslash. The
+// lowest mark is true; those above it may not be.
+func marked(w uint64) uint64 {
+	q, b := w^quotes, w^backslashes
+	return ((q-lowest)&^q | (b-lowest)&^b) & highest
+}
 
 // Value consumes any value and gives its bytes.
 func (s *Scanner) Value() ([]byte, error) {
@@ -143,7 +153,12 @@ func (s *Scanner) scalar(start int) ([]byte, error) {
 func (s *Scanner) container() ([]byte, error) {
 	text, start, depth := s.text, s.pos, 0
 	for i := start; i < len(text); i++ {
-		switch text[i] {
+		c := text[i]
+		if c > '"' && c|0x20 < '{' {
+			// Between the two stands nothing that counts, but nearly all else.
+			continue
+		}
+		switch c {
 		case '"':
 			if i = afterText(text, i+1) - 1; i < 0 {
 				s.pos = len(text)
