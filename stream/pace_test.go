@@ -15,13 +15,13 @@ import (
 // asked for within two seconds.
 func TestReadersKeepThePace(t *testing.T) {
 	weight := int64(len(page("3", a)))
-	f := func(r batch.Rates, size int) {
+	f := func(r batch.Rates, fixed, size int) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
 			e := newEngine(t, pages(page("3", a), page("3", b), page("3", c)))
 			budget := batch.NewBudget(capacity)
 			began := time.Now()
-			for got, err := range stream.NewReader(e, budget, stream.Options{Pace: batch.NewPace(r)}).Read(t.Context(), shard.Position{}, window) {
+			for got, err := range stream.NewReader(e, budget, stream.Options{PageDocs: fixed, Pace: batch.NewPace(r)}).Read(t.Context(), shard.Position{}, window) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -37,9 +37,9 @@ func TestReadersKeepThePace(t *testing.T) {
 		})
 	}
 	// Five seconds' worth; bytes by what a document weighs at first.
-	f(batch.Rates{Docs: 1}, 5)
-	f(batch.Rates{Bytes: weight}, 1)
-	f(batch.Rates{Requests: 1}, 512)
+	f(batch.Rates{Docs: 1}, 0, 5)
+	f(batch.Rates{Bytes: weight}, 1, 1)
+	f(batch.Rates{Requests: 1}, 0, 512)
 }
 
 func TestFetchersKeepThePace(t *testing.T) {

@@ -19,6 +19,11 @@ const (
 	// firstDocBytes guesses a document's size before the first page: low guesses
 	// make giant pages, high ones cost a few requests.
 	firstDocBytes = 16 << 10
+	// firstIDBytes guesses the same of ids.
+	firstIDBytes = 64
+	// undersize is how many times over a first page might have had more documents
+	// for its bytes, that it is asked for again with them.
+	undersize = 4
 	// oversize is how many times over its bytes a page may be before it is given
 	// up and asked for again with fewer documents.
 	oversize = 4
@@ -52,7 +57,8 @@ type Options struct {
 type pager struct {
 	budget  *batch.Budget
 	options Options
-	// docBytes is what documents weighed lately; it sizes the next pages.
+	// docBytes is what documents weighed lately, 0 before any was seen; it sizes
+	// the next pages.
 	docBytes atomic.Int64
 }
 
@@ -63,12 +69,29 @@ func newPager(budget *batch.Budget, o Options) *pager {
 	if o.KeepAlive == 0 {
 		o.KeepAlive = 5 * time.Minute
 	}
-	p := &pager{budget: budget, options: o}
-	p.docBytes.Store(firstDocBytes)
-	if o.IDsOnly {
-		p.docBytes.Store(64)
+	return &pager{budget: budget, options: o}
+}
+
+// weight is what a document is taken to weigh.
+func (p *pager) weight() int64 {
+	switch known := p.docBytes.Load(); {
+	case known > 0:
+		return known
+	case p.options.IDsOnly:
+		return firstIDBytes
+	default:
+		return firstDocBytes
 	}
-	return p
+}
+
+// single reports whether so many documents go into one page, of at most twice
+// the bytes that pages aim at: opening a scroll for a second page costs more.
+func (p *pager) single(docs int64) bool {
+	most := int64(p.docs())
+	if p.options.PageDocs == 0 {
+		most = min(2*most, maxPageDocs)
+	}
+	return docs <= most
 }
 
 // docs is how many documents the next page should have.
@@ -80,7 +103,7 @@ func (p *pager) docs() int {
 			return docs
 		}
 	}
-	return min(docs, int(max(1, bytes/max(1, p.docBytes.Load()))))
+	return min(docs, int(max(1, bytes/p.weight())))
 }
 
 // most is how large a page of so many documents may become. One that cannot be
@@ -106,7 +129,7 @@ func (p *pager) weigh(bytes int64, docs int) {
 		return
 	}
 	now, before := bytes/int64(docs)+1, p.docBytes.Load()
-	if now < before {
+	if before > 0 && now < before {
 		now = (3*before + now) / 4
 	}
 	p.docBytes.Store(now)

@@ -105,6 +105,12 @@ func (s *scroll) next(ctx context.Context) (*batch.Batch, error) {
 		return nil, err
 	}
 	s.name(page.ScrollID)
+	if first && s.tooSmall(page) {
+		room.Release()
+		s.close(ctx)
+		s.id, s.size = "", s.reader.pages.docs()
+		return s.next(ctx)
+	}
 	if first {
 		s.total = page.Total
 	}
@@ -124,8 +130,16 @@ func (s *scroll) next(ctx context.Context) (*batch.Batch, error) {
 	return batch.New(s.window, page.Docs, room.Release), nil
 }
 
+// tooSmall reports whether the first page shows that all pages would be far
+// under their bytes: their size was a guess, and a scroll cannot change it.
+func (s *scroll) tooSmall(p *Page) bool {
+	full := len(p.Docs) == s.size && int64(s.size) < p.Total
+	return full && s.reader.pages.docs() >= undersize*s.size
+}
+
 // fetch asks for a page. A first page far over its bytes is given up unread,
-// and the window opened again with smaller pages.
+// and the window opened again with smaller pages. A window that goes into one
+// page needs no scroll.
 func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
 	if err := s.lane.Wait(ctx); err != nil {
 		return cluster.Page{}, err
@@ -136,9 +150,14 @@ func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
 		return s.reader.source.NextPage(ctx, s.window, s.id, o.KeepAlive)
 	}
 	for {
-		page, err := s.reader.source.OpenScroll(ctx, cluster.Scan{
+		scan := cluster.Scan{
 			Position: s.position, Window: s.window, Query: o.Query, Size: s.size, KeepAlive: o.KeepAlive, IDsOnly: o.IDsOnly,
-		})
+		}
+		if span := s.window.Span(); s.reader.pages.single(span) {
+			s.size = int(span)
+			scan.Size, scan.KeepAlive = s.size, 0
+		}
+		page, err := s.reader.source.OpenScroll(ctx, scan)
 		if err != nil || !s.reader.pages.tooLarge(page.Length, s.size) {
 			return page, err
 		}

@@ -174,7 +174,7 @@ func (b *answerBody) Close() error {
 	return nil
 }
 
-var window = shard.Window{Shard: shard.ID{Index: "i"}, From: -1, To: 9}
+var window = shard.Window{Shard: shard.ID{Index: "i"}, From: -1, To: 1<<40 - 1}
 
 // capacity is the budget of most tests: little, so that bytes which are not
 // given back show.
@@ -232,7 +232,7 @@ func (e *engine) interrupted(name string, err error, temporary bool) {
 		e.t.Errorf("%s: got %v, want an InterruptedError", name, err)
 		return
 	}
-	if i.Window != window || !strings.Contains(err.Error(), "i[0](-1,9]") || i.Temporary() != temporary {
+	if i.Window != window || !strings.Contains(err.Error(), "i[0](-1,1099511627775]") || i.Temporary() != temporary {
 		e.t.Errorf("%s: got %q, temporary %t, want it to name the window and temporary %t", name, err, i.Temporary(), temporary)
 	}
 }

@@ -20,7 +20,8 @@ type Scan struct {
 	Query json.RawMessage
 	// Size of a page in documents.
 	Size int
-	// KeepAlive of the scroll context: the slowest write, not the slowest read.
+	// KeepAlive of the scroll context: the slowest write, not the slowest read. 0
+	// asks for one page alone, which must have room for all documents.
 	KeepAlive time.Duration
 	// IDsOnly leaves _source out.
 	IDsOnly bool
@@ -49,7 +50,13 @@ func (c *Cluster) OpenScroll(ctx context.Context, s Scan) (Page, error) {
 	}
 	r := request{
 		op: "scan " + s.Window.String(), method: "POST", path: c.documents(s.Window.Shard.Index, "_search"), once: true,
-		params: params("scroll", keepAlive(s.KeepAlive), "preference", c.onPrimary(s.Position)),
+		params: params("preference", c.onPrimary(s.Position)),
+	}
+	if s.KeepAlive > 0 {
+		r.params.Set("scroll", keepAlive(s.KeepAlive))
+	} else if c.identity.AtLeast(7, 0) {
+		// Of a scroll it is exact anyway.
+		query["track_total_hits"] = true
 	}
 	if s.IDsOnly {
 		query["_source"] = false

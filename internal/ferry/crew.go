@@ -89,6 +89,15 @@ func readersOf(configured int, tasks []task) int {
 	return readersFor(len(shards))
 }
 
+// readers gives those of one side of an index with so many shards, or those that
+// are configured.
+func (f *Ferry) readers(shards int) int {
+	if n := f.options.Stream.Readers; n > 0 {
+		return n
+	}
+	return readersFor(shards)
+}
+
 func readersFor(shards int) int { return min(max(shards, fewestReaders), mostReaders) }
 
 // spread orders tasks so that readers work on all shards at the same time, each

@@ -207,7 +207,7 @@ func (e *examination) scan(ctx context.Context, chosen choice, begin func(side r
 			return e.cut(ctx, on, positions, work)
 		})
 		docs := e.documents(on, positions[0].Shard.Index, chosen)
-		for range max(1, ix.ferry.options.Stream.Readers) {
+		for range ix.ferry.readers(len(positions)) {
 			g.Go("documents of the "+side.String(), func(ctx context.Context) error {
 				for t := range work {
 					if err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {

@@ -15,7 +15,8 @@ type Kind string
 const (
 	// Bulk is a path that ends in /_bulk.
 	Bulk Kind = "bulk"
-	// Scroll is a search with the parameter scroll: the first page.
+	// Scroll is a search that reads documents: the first page of a scroll, or the
+	// only one of a search without.
 	Scroll Kind = "scroll"
 	// Page asks a scroll for its next page.
 	Page Kind = "page"
@@ -55,7 +56,7 @@ func kindOf(r *http.Request) Kind {
 			return CloseScroll
 		}
 		return Page
-	case last == "_search" && r.URL.Query().Has("scroll"):
+	case last == "_search" && (r.URL.Query().Has("scroll") || r.URL.Query().Has("allow_partial_search_results")):
 		return Scroll
 	case last == "_search", last == "_msearch":
 		return Search
