@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,19 +23,27 @@ type bare struct {
 
 type call struct{ method, path, body string }
 
+// lastLap is how many operations an index has outstanding when writers are held
+// back, about.
+const lastLap = 20
+
 // floor times the requests that a freeze of the demo's indices consists of at
 // least, sent bare, one after another over one connection to each side: the write
-// block, the positions, a refresh, one search a shard, the counts, and the
-// switch. Both sides end as they were.
+// block, the positions, a refresh, one search a shard, a bulk of what it found, a
+// refresh, the counts, and the switch. As before the freeze, writers leave some
+// operations behind that nobody has refreshed.
 func (s *stage) floor(ctx context.Context) (total time.Duration, err error) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	all := strings.Join(s.indices, ",")
-	unblock := bare{"", s.source, []call{{"PUT", "/" + all + "/_settings", `{"index.blocks.write":null}`}}}
-	if _, err := unblock.send(ctx, client); err != nil {
+	if _, err := (call{"PUT", "/" + all + "/_settings", `{"index.blocks.write":null}`}).send(ctx, client, s.source); err != nil {
 		return 0, err
 	}
-	for _, b := range s.bareFreeze(all) {
+	lap, err := s.write(ctx, client)
+	if err != nil {
+		return 0, err
+	}
+	for _, b := range s.bareFreeze(all, lap) {
 		took, err := b.send(ctx, client)
 		if err != nil {
 			return 0, err
@@ -41,18 +51,85 @@ func (s *stage) floor(ctx context.Context) (total time.Duration, err error) {
 		total += took
 		fmt.Printf("  %-28s %.3f s\n", b.what, took.Seconds())
 	}
-	undo := bare{"", s.target, []call{{"POST", "/_aliases", s.aliases("remove")}}}
-	_, err = undo.send(ctx, client)
+	_, err = call{"POST", "/_aliases", s.aliases("remove")}.send(ctx, client, s.target)
 	return total, err
 }
 
-func (s *stage) bareFreeze(all string) []bare {
-	const search = `{"size":100,"_source":false,"sort":["_doc"],"query":{"range":{"_seq_no":{"gt":1000000}}}}`
-	var searches, counts []call
+// lap is what the last lap carries: the searches that find it, and the bulk.
+type lap struct {
+	searches []call
+	bulk     call
+}
+
+// write makes the source write some of its documents anew, and gives what it takes
+// to carry them.
+func (s *stage) write(ctx context.Context, client *http.Client) (l lap, err error) {
+	var body strings.Builder
 	for _, index := range s.indices {
-		for number := range s.shards[index] {
-			searches = append(searches, call{"POST", fmt.Sprintf("/%s/_search?preference=_shards:%d", index, number), search})
+		var stats struct {
+			Indices map[string]struct {
+				Shards map[string][]struct {
+					Numbers struct {
+						Max int64 `json:"max_seq_no"`
+					} `json:"seq_no"`
+				}
+			}
 		}
+		if err := s.ask(ctx, client, "/"+index+"/_stats?level=shards", &stats); err != nil {
+			return l, err
+		}
+		for number := range s.shards[index] {
+			above := stats.Indices[index].Shards[strconv.Itoa(number)][0].Numbers.Max
+			l.searches = append(l.searches, call{
+				"POST", fmt.Sprintf("/%s/_search?preference=_shards:%d", index, number),
+				fmt.Sprintf(`{"size":100,"sort":["_doc"],"query":{"range":{"_seq_no":{"gt":%d}}}}`, above),
+			})
+		}
+		var found struct {
+			Hits struct {
+				Hits []struct {
+					ID      string          `json:"_id"`
+					Routing string          `json:"_routing,omitempty"`
+					Source  json.RawMessage `json:"_source"`
+				}
+			}
+		}
+		if err := s.ask(ctx, client, fmt.Sprintf("/%s/_search?size=%d", index, lastLap), &found); err != nil {
+			return l, err
+		}
+		for _, hit := range found.Hits.Hits {
+			action := map[string]any{"_index": index, "_id": hit.ID}
+			if hit.Routing != "" {
+				action["routing"] = hit.Routing
+			}
+			line, err := json.Marshal(map[string]any{"index": action})
+			if err != nil {
+				return l, fmt.Errorf("encode a document's action: %w", err)
+			}
+			body.Write(line)
+			fmt.Fprintf(&body, "\n%s\n", hit.Source)
+		}
+	}
+	l.bulk = call{"POST", "/_bulk", body.String()}
+	_, err = l.bulk.send(ctx, client, s.source)
+	return l, err
+}
+
+// ask gets something from the source.
+func (s *stage) ask(ctx context.Context, client *http.Client, path string, answer any) error {
+	text, err := call{"GET", path, ""}.send(ctx, client, s.source)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, answer); err != nil {
+		return fmt.Errorf("GET %s: %w", path, err)
+	}
+	return nil
+}
+
+func (s *stage) bareFreeze(all string, l lap) []bare {
+	var counts []call
+	for _, index := range s.indices {
 		counts = append(counts, call{"GET", "/" + index + "/_count", ""})
 	}
 	positions := []call{{"GET", "/" + all + "/_stats?level=shards&filter_path=_shards,indices.*.shards.*.seq_no", ""}}
@@ -61,7 +138,8 @@ func (s *stage) bareFreeze(all string) []bare {
 		{"block writes", s.source, []call{{"PUT", "/" + all + "/_block/write", ""}}},
 		{"positions", s.source, positions},
 		{"refresh the source", s.source, refresh},
-		{"one search a shard", s.source, searches},
+		{"one search a shard", s.source, l.searches},
+		{"write to the target", s.target, []call{l.bulk}},
 		{"refresh the target", s.target, refresh},
 		{"count the source", s.source, counts},
 		{"count the target", s.target, counts},
@@ -81,29 +159,29 @@ func (s *stage) aliases(verb string) string {
 func (b bare) send(ctx context.Context, client *http.Client) (time.Duration, error) {
 	began := time.Now()
 	for _, c := range b.calls {
-		if err := c.send(ctx, client, b.on.URL()); err != nil {
+		if _, err := c.send(ctx, client, b.on); err != nil {
 			return 0, err
 		}
 	}
 	return time.Since(began), nil
 }
 
-func (c call) send(ctx context.Context, client *http.Client, engine string) error {
-	request, err := http.NewRequestWithContext(ctx, c.method, engine+c.path, strings.NewReader(c.body))
+func (c call) send(ctx context.Context, client *http.Client, to *lab.Cluster) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, c.method, to.URL()+c.path, strings.NewReader(c.body))
 	if err != nil {
-		return fmt.Errorf("prepare %s %s: %w", c.method, c.path, err)
+		return nil, fmt.Errorf("prepare %s %s: %w", c.method, c.path, err)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	answer, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("send a bare request: %w", err)
+		return nil, fmt.Errorf("send a bare request: %w", err)
 	}
 	text, err := io.ReadAll(answer.Body)
 	if err := errors.Join(err, answer.Body.Close()); err != nil {
-		return fmt.Errorf("%s %s: read the answer: %w", c.method, c.path, err)
+		return nil, fmt.Errorf("%s %s: read the answer: %w", c.method, c.path, err)
 	}
-	if answer.StatusCode > 299 {
-		return fmt.Errorf("%s %s: status %d: %.300s", c.method, c.path, answer.StatusCode, text)
+	if answer.StatusCode > 299 || strings.Contains(string(text), `"errors":true`) {
+		return nil, fmt.Errorf("%s %s: status %d: %.300s", c.method, c.path, answer.StatusCode, text)
 	}
-	return nil
+	return text, nil
 }
