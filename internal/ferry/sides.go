@@ -58,13 +58,16 @@ func (ix *index) sides(ctx context.Context) (*sides, error) {
 // count counts both sides, at the same time, of a target that is still the one
 // that was bound: one that was made anew or restored over since the round may
 // count the same and hold something else.
-func (s *sides) count(ctx context.Context) error { return s.countMatching(ctx, nil) }
-
-// countMatching counts like count what matches a query.
-func (s *sides) countMatching(ctx context.Context, query json.RawMessage) error {
+func (s *sides) count(ctx context.Context) error {
 	if err := s.rec.boundTo(s.target); err != nil {
 		return err
 	}
+	return s.countMatching(ctx, nil)
+}
+
+// countMatching counts what matches a query, for those who have looked at the
+// target's shards themselves.
+func (s *sides) countMatching(ctx context.Context, query json.RawMessage) error {
 	g, _ := group.New(ctx)
 	g.Go("target of "+s.rec.Index, s.index.checkTargetUUID)
 	g.Go("count "+s.rec.Index, func(ctx context.Context) (err error) {
