@@ -113,7 +113,7 @@ func (c *cutover) prepare(ctx context.Context) error {
 			if err := ix.catchUp(ctx); err != nil {
 				return err
 			}
-			return c.deletes(ctx, ix)
+			return c.deletes(ctx, ix, (*sides).search)
 		}); err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (c *cutover) ready(ctx context.Context, ix *index) error {
 	if err := c.ferry.target.Refresh(ctx, ix.snapshotRecord().Target); err != nil {
 		return err
 	}
-	if err := c.deletes(ctx, ix); err != nil {
+	if err := c.deletes(ctx, ix, (*sides).search); err != nil {
 		return err
 	}
 	return ix.catchUp(ctx)
@@ -142,11 +142,16 @@ func (c *cutover) ready(ctx context.Context, ix *index) error {
 
 // deletes removes from the target what is gone on the source, where the ferry is
 // to do that.
-func (c *cutover) deletes(ctx context.Context, ix *index) error {
+func (c *cutover) deletes(ctx context.Context, ix *index, search search) error {
 	if c.ferry.options.IgnoreDeletes {
 		return nil
 	}
-	return ix.deletes(ctx)
+	return ix.deletesBy(ctx, search)
+}
+
+// lastDeletes looks everywhere at the same time: writers wait.
+func (c *cutover) lastDeletes(ctx context.Context, ix *index) error {
+	return c.deletes(ctx, ix, (*sides).searchAtOnce)
 }
 
 // frozen holds writers back and brings both sides to equality.
@@ -172,7 +177,7 @@ func (c *cutover) frozen(ctx context.Context) error {
 		{"last round", func(ctx context.Context) error {
 			return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error { _, err := ix.round(ctx); return err })
 		}},
-		{"deletes", func(ctx context.Context) error { return f.each(ctx, c.indices, c.deletes) }},
+		{"deletes", func(ctx context.Context) error { return f.each(ctx, c.indices, c.lastDeletes) }},
 		{"reconcile", func(ctx context.Context) error { return f.each(ctx, c.indices, c.closeWithReconcile) }},
 		{"verify counts", func(ctx context.Context) error { return f.each(ctx, c.indices, c.verify) }},
 	}
