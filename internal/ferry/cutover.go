@@ -113,7 +113,7 @@ func (c *cutover) prepare(ctx context.Context) error {
 			if err := ix.catchUp(ctx); err != nil {
 				return err
 			}
-			return c.deletes(ctx, ix, (*sides).search)
+			return c.deletes(ctx, ix)
 		}); err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (c *cutover) ready(ctx context.Context, ix *index) error {
 	if err := c.ferry.target.Refresh(ctx, ix.snapshotRecord().Target); err != nil {
 		return err
 	}
-	if err := c.deletes(ctx, ix, (*sides).search); err != nil {
+	if err := c.deletes(ctx, ix); err != nil {
 		return err
 	}
 	return ix.catchUp(ctx)
@@ -142,16 +142,11 @@ func (c *cutover) ready(ctx context.Context, ix *index) error {
 
 // deletes removes from the target what is gone on the source, where the ferry is
 // to do that.
-func (c *cutover) deletes(ctx context.Context, ix *index, search search) error {
+func (c *cutover) deletes(ctx context.Context, ix *index) error {
 	if c.ferry.options.IgnoreDeletes {
 		return nil
 	}
-	return ix.deletesBy(ctx, search)
-}
-
-// lastDeletes looks everywhere at the same time: writers wait.
-func (c *cutover) lastDeletes(ctx context.Context, ix *index) error {
-	return c.deletes(ctx, ix, (*sides).searchAtOnce)
+	return ix.deletes(ctx)
 }
 
 // frozen holds writers back and brings both sides to equality.
@@ -177,7 +172,7 @@ func (c *cutover) frozen(ctx context.Context) error {
 		{"last round", func(ctx context.Context) error {
 			return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error { _, err := ix.round(ctx); return err })
 		}},
-		{"deletes", func(ctx context.Context) error { return f.each(ctx, c.indices, c.lastDeletes) }},
+		{"deletes", func(ctx context.Context) error { return f.each(ctx, c.indices, c.deletes) }},
 		{"reconcile", func(ctx context.Context) error { return f.each(ctx, c.indices, c.closeWithReconcile) }},
 		{"verify counts", func(ctx context.Context) error { return f.each(ctx, c.indices, c.verify) }},
 	}

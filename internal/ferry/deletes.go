@@ -53,14 +53,9 @@ func (e *TooManyDeletesError) NextStep() string {
 // deletes removes from the target what is gone on the source (protocol 2): in
 // order, and it stops as soon as the sides are equal. It belongs after a round;
 // where the primary term changes under it, both are done again.
-func (ix *index) deletes(ctx context.Context) error { return ix.deletesBy(ctx, (*sides).search) }
-
-// search is a way of looking for what is gone on the source.
-type search func(s *sides, ctx context.Context) error
-
-func (ix *index) deletesBy(ctx context.Context, search search) error {
+func (ix *index) deletes(ctx context.Context) error {
 	for range 10 {
-		err := ix.deletesOnce(ctx, search)
+		err := ix.deletesOnce(ctx)
 		if !errors.Is(err, checkpoint.ErrTermChanged) {
 			return err
 		}
@@ -72,7 +67,7 @@ func (ix *index) deletesBy(ctx context.Context, search search) error {
 	return fmt.Errorf("index %s: %w, ten times over", ix.id(), checkpoint.ErrTermChanged)
 }
 
-func (ix *index) deletesOnce(ctx context.Context, search search) error {
+func (ix *index) deletesOnce(ctx context.Context) error {
 	rec := ix.snapshotRecord()
 	if !rec.numbered() {
 		// Its rounds have found them.
@@ -89,7 +84,7 @@ func (ix *index) deletesOnce(ctx context.Context, search search) error {
 		ix.counted = s
 		return nil
 	}
-	if err := ix.ferry.reading(ctx, func(ctx context.Context) error { return search(s, ctx) }); err != nil {
+	if err := ix.ferry.reading(ctx, s.search); err != nil {
 		return err
 	}
 	return ix.change(ctx, func(r *IndexRecord) { r.Deleted += s.removed.Load() })
@@ -107,16 +102,6 @@ func (s *sides) search(ctx context.Context) error {
 		return nil
 	}
 	return s.written(ctx)
-}
-
-// searchAtOnce looks everywhere at the same time.
-func (s *sides) searchAtOnce(ctx context.Context) error {
-	g, _ := group.New(ctx)
-	if restored(s.rec) {
-		g.Go("untouched documents of "+s.rec.Index, s.untouched)
-	}
-	g.Go("written documents of "+s.rec.Index, s.written)
-	return g.Wait()
 }
 
 // written compares what the delta wrote, or the whole index where it came by

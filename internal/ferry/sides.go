@@ -65,7 +65,8 @@ func (s *sides) count(ctx context.Context) error {
 	return s.countMatching(ctx, nil)
 }
 
-// countMatching counts what matches a query; it looks at no shards.
+// countMatching counts what matches a query, for those who have looked at the
+// target's shards themselves.
 func (s *sides) countMatching(ctx context.Context, query json.RawMessage) error {
 	g, _ := group.New(ctx)
 	g.Go("target of "+s.rec.Index, s.index.checkTargetUUID)
