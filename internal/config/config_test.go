@@ -35,7 +35,7 @@ func whole(dir string) *config.Config {
 		Snapshot: wholeSnapshot(),
 		Stream: config.Stream{
 			Page: config.Page{Bytes: 4 << 20}, Bulk: config.Bulk{Bytes: 2 << 20},
-			Memory: 64 << 20, OnReject: config.OnRejectStop,
+			Memory: 48 << 20, OnReject: config.OnRejectStop,
 			Brake: config.Brake{SearchQueue: 100}, TargetDurability: config.DurabilityIndex,
 		},
 		Reconcile: config.ReconcileContent,
@@ -140,8 +140,8 @@ snapshot:
 	if c.Snapshot != nil {
 		t.Errorf("got a snapshot section, want none")
 	}
-	if got := c.Stream.Memory; got != 64<<20 {
-		t.Errorf("got memory %s, want 64MiB", got)
+	if got := c.Stream.Memory; got != 48<<20 {
+		t.Errorf("got memory %s, want 48MiB", got)
 	}
 }
 

@@ -17,7 +17,7 @@ func applyDefaults(c *Config, has func(key string) bool, path func(string) strin
 	// 10 MiB they are what the smallest of Amazon's instances accept.
 	fill(has, "stream.page.bytes", &c.Stream.Page.Bytes, 4<<20)
 	fill(has, "stream.bulk.bytes", &c.Stream.Bulk.Bytes, 2<<20)
-	fill(has, "stream.memory", &c.Stream.Memory, 64<<20)
+	fill(has, "stream.memory", &c.Stream.Memory, 48<<20)
 	fill(has, "stream.on_reject", &c.Stream.OnReject, OnRejectStop)
 	// A node's queue holds a thousand by default; what esferry itself asks for at
 	// once is far from a hundred. Its own reading shows in the CPU, so that a bound

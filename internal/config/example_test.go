@@ -31,7 +31,7 @@ indices:
 		fmt.Println(fault)
 	}
 	// Output:
-	// search-2026 64MiB 20%
+	// search-2026 48MiB 20%
 	// true false users-v2
 	// [redacted]
 	// ferry.yaml:1:1: source: is required

@@ -20,9 +20,10 @@ import (
 )
 
 const (
-	// windowDocs is what a window aims at: small enough that a crash repeats
-	// seconds, large enough that opening a scroll does not count.
-	windowDocs = 10000
+	// windowDocs is what a window aims at: few enough that those of a kilobyte go
+	// into one page, which needs no scroll, and many enough that a request does not
+	// count.
+	windowDocs = 5000
 	// measures bounds the buckets of the histogram that sizes windows.
 	measures = 4096
 )
