@@ -20,18 +20,16 @@ import (
 	"esferry/internal/lab"
 )
 
-// The index that is compared.
-const (
-	index  = "logs"
-	shards = 2
-)
+// index is what is compared.
+const index = "logs"
 
 func main() {
 	docs := flag.Int("docs", 500_000, "documents of about 700 bytes")
 	rounds := flag.Int("rounds", 5, "how often each is measured")
+	shards := flag.Int("shards", 1, "shards of the index: a bare scroll of one takes a core, so that two cores serve both sides at once")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := compare(ctx, *docs, *rounds)
+	err := compare(ctx, *docs, *rounds, *shards)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -45,15 +43,16 @@ type stage struct {
 	http           *http.Client
 	source, target *lab.Cluster
 	binary, yaml   string
+	shards         int
 }
 
-func compare(ctx context.Context, docs, rounds int) (err error) {
+func compare(ctx context.Context, docs, rounds, shards int) (err error) {
 	l, err := lab.Open(ctx, lab.Options{Log: os.Stderr})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	s := &stage{lab: l, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * shards, DisableCompression: true}}}
+	s := &stage{lab: l, shards: shards, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * shards, DisableCompression: true}}}
 	if err := s.prepare(ctx, docs); err != nil {
 		return err
 	}
@@ -143,14 +142,14 @@ func (s *stage) prepare(ctx context.Context, docs int) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := e.Create(ctx, index, shards, corpus.LogMapping); err != nil {
+	if err := e.Create(ctx, index, s.shards, corpus.LogMapping); err != nil {
 		return err
 	}
 	loaded, err := e.Load(ctx, index, corpus.Logs(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), docs, 1))
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d documents, %.0f MB, %d shards; %s and %s on one machine\n\n", loaded.Docs, float64(loaded.Bytes)/1e6, shards, s.source.Engine, s.target.Engine)
+	fmt.Printf("%d documents, %.0f MB, %d shards; %s and %s on one machine\n\n", loaded.Docs, float64(loaded.Bytes)/1e6, s.shards, s.source.Engine, s.target.Engine)
 	text := fmt.Sprintf("name: bench\nsource: {url: %q}\ntarget: {url: %q}\nindices: {include: [%s]}\ncheckpoint: {path: %q}\n",
 		s.source.URL(), s.target.URL(), index, s.yaml+".db")
 	if err := os.WriteFile(s.yaml, []byte(text), 0o600); err != nil {

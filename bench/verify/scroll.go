@@ -23,7 +23,7 @@ func (s *stage) scroll(ctx context.Context, engines ...*lab.Cluster) (time.Durat
 	began := time.Now()
 	g, _ := group.New(ctx)
 	for _, e := range engines {
-		for number := range shards {
+		for number := range s.shards {
 			g.Go(fmt.Sprintf("scroll of shard %d", number), func(ctx context.Context) error { return s.scrollShard(ctx, e.URL(), number) })
 		}
 	}
