@@ -12,10 +12,10 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
+	"esferry/bench/measure"
 	"esferry/internal/corpus"
 	"esferry/internal/lab"
 )
@@ -56,7 +56,7 @@ func compare(ctx context.Context, docs, rounds, shards int) (err error) {
 	if err := s.prepare(ctx, docs); err != nil {
 		return err
 	}
-	taken := map[string][]time.Duration{}
+	taken := map[string][]float64{}
 	fmt.Println("| round | what | seconds |\n|---|---|---|")
 	// The first round warms both engines and is not counted.
 	for round := range rounds + 1 {
@@ -68,7 +68,7 @@ func compare(ctx context.Context, docs, rounds, shards int) (err error) {
 			if round == 0 {
 				continue
 			}
-			taken[t.what] = append(taken[t.what], took)
+			taken[t.what] = append(taken[t.what], took.Seconds())
 			fmt.Printf("| %d | %s | %.2f |\n", round, t.what, took.Seconds())
 		}
 	}
@@ -108,11 +108,8 @@ func (s *stage) trials() []trial {
 }
 
 // judge prints medians and ratios.
-func (s *stage) judge(taken map[string][]time.Duration) {
-	median := func(what string) float64 {
-		all := slices.Sorted(slices.Values(taken[what]))
-		return (all[(len(all)-1)/2] + all[len(all)/2]).Seconds() / 2
-	}
+func (s *stage) judge(taken map[string][]float64) {
+	median := func(what string) float64 { return measure.Median(taken[what]) }
 	slower := max(median(scrollSource), median(scrollTarget))
 	fmt.Println("\n| what | seconds (median) | of the slower scroll | of both at once |\n|---|---|---|---|")
 	for _, t := range s.trials() {

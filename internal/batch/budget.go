@@ -60,7 +60,7 @@ func (b *Budget) Room(ctx context.Context, n int64) (*Room, error) {
 	if err := b.bytes.Acquire(ctx, size); err != nil {
 		return nil, fmt.Errorf("wait for %d bytes of the memory budget: %w", n, err)
 	}
-	r := b.take(size)
+	r := b.take(size, n)
 	if int64(cap(r.Buf)) < n {
 		r.Buf = make([]byte, n)
 	}
@@ -79,9 +79,10 @@ func roundUp(n int64) int64 {
 	return (n + step - 1) / step * step
 }
 
-// take gives an idle room of that size, or makes one; where the bytes of all
-// rooms would exceed the capacity, idle ones of other sizes go.
-func (b *Budget) take(size int64) *Room {
+// take gives an idle room of that size, or makes one for n bytes, which may be
+// more; where the bytes of all rooms would exceed the capacity, idle ones of other
+// sizes go.
+func (b *Budget) take(size, n int64) *Room {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if i := slices.IndexFunc(b.idle, func(r *Room) bool { return r.size == size }); i >= 0 {
@@ -94,7 +95,7 @@ func (b *Budget) take(size int64) *Room {
 		b.idle = b.idle[1:]
 	}
 	b.made += size
-	return &Room{Buf: make([]byte, size), budget: b, size: size}
+	return &Room{Buf: make([]byte, max(size, n)), budget: b, size: size}
 }
 
 // Release gives the room back; neither its bytes nor its documents may be

@@ -332,5 +332,5 @@ func (ix *index) checkSource(ctx context.Context) error {
 // strictly reports whether checkpoints of an index may move before fsync, so that
 // only commits count (S2.3.4).
 func strictly(source cluster.Identity, here cluster.Index) bool {
-	return source.StrictSettling() || here.Settings["index.translog.durability"] == "async"
+	return source.StrictSettling() || asynchronous(here)
 }

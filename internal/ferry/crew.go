@@ -79,26 +79,21 @@ const fewestReaders, mostReaders = 2, 4
 
 // readersOf gives the readers for tasks, or those that are configured.
 func readersOf(configured int, tasks []task) int {
-	if configured > 0 {
-		return configured
-	}
 	shards := map[shard.ID]struct{}{}
 	for _, t := range tasks {
 		shards[t.window.Shard] = struct{}{}
 	}
-	return readersFor(len(shards))
+	return readersFor(configured, len(shards))
 }
 
-// readers gives those of one side of an index with so many shards, or those that
-// are configured.
-func (f *Ferry) readers(shards int) int {
-	if n := f.options.Stream.Readers; n > 0 {
-		return n
+// readersFor gives those of one side of an index with so many shards, or those
+// that are configured.
+func readersFor(configured, shards int) int {
+	if configured > 0 {
+		return configured
 	}
-	return readersFor(shards)
+	return min(max(shards, fewestReaders), mostReaders)
 }
-
-func readersFor(shards int) int { return min(max(shards, fewestReaders), mostReaders) }
 
 // spread orders tasks so that readers work on all shards at the same time, each
 // shard from its lowest window on.

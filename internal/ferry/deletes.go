@@ -303,23 +303,19 @@ func (s *sides) unlisted(ctx context.Context, found []sink.Gone) ([]sink.Gone, e
 // failover, and nobody would bring the document again (protocol 1.3). The terms
 // are read once more at the end: those of a position are older than its numbers.
 func (s *sides) settle(ctx context.Context) error {
-	said, err := s.index.positions(ctx)
-	if err != nil {
-		return err
-	}
-	now := said
-	err = retry.Poll(ctx, "index "+s.rec.Index+" to settle", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
-		if now == nil {
-			if now, err = s.index.positions(ctx); err != nil {
-				return false, err
-			}
+	var said []shard.Position
+	err := retry.Poll(ctx, "index "+s.rec.Index+" to settle", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
+		now, err := s.index.positions(ctx)
+		if err != nil {
+			return false, err
+		}
+		if said == nil {
+			said = now
 		}
 		if err := s.sameTerm(now); err != nil {
 			return false, err
 		}
-		settled := !slices.ContainsFunc(now, func(p shard.Position) bool { return p.Global < said[p.Shard.Number].Max })
-		now = nil
-		return settled, nil
+		return !slices.ContainsFunc(now, func(p shard.Position) bool { return p.Global < said[p.Shard.Number].Max }), nil
 	})
 	if err != nil {
 		return err

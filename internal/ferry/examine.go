@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"sync"
-	"time"
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
@@ -80,8 +79,8 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 	if query != nil {
 		return *v, nil
 	}
-	c := &Counts{Source: s.here, Target: s.there, Equal: s.here == s.there, Moving: s.moving, At: time.Now().UTC()}
-	return *v, ix.change(ctx, func(r *IndexRecord) { r.Counts = c })
+	_, err = s.keepCounts(ctx)
+	return *v, err
 }
 
 // count takes the tallies of both sides. That all documents were read is held
@@ -207,7 +206,7 @@ func (e *examination) scan(ctx context.Context, chosen choice, begin func(side r
 			return e.cut(ctx, on, positions, work)
 		})
 		docs := e.documents(on, positions[0].Shard.Index, chosen)
-		for range ix.ferry.readers(len(positions)) {
+		for range readersFor(ix.ferry.options.Stream.Readers, len(positions)) {
 			g.Go("documents of the "+side.String(), func(ctx context.Context) error {
 				for t := range work {
 					if err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {

@@ -105,7 +105,7 @@ func (r *reconciliation) equalize(ctx context.Context, found int64) error {
 // tell reads every shard of both sides into the spool.
 func (r *reconciliation) tell(ctx context.Context) error {
 	f := r.sides.index.ferry
-	busy := semaphore.NewWeighted(int64(f.readers(len(r.sides.source))))
+	busy := semaphore.NewWeighted(int64(readersFor(f.options.Stream.Readers, len(r.sides.source))))
 	g, _ := group.New(ctx)
 	o := stream.Options{IDsOnly: !r.content}
 	read := func(side reconcile.Side, on *cluster.Cluster, o stream.Options, positions []shard.Position) { //nolint:contextcheck // the group hands the context on

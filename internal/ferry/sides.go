@@ -65,8 +65,7 @@ func (s *sides) count(ctx context.Context) error {
 	return s.countMatching(ctx, nil)
 }
 
-// countMatching counts what matches a query, for those who have looked at the
-// target's shards themselves.
+// countMatching counts what matches a query. It looks at no shards.
 func (s *sides) countMatching(ctx context.Context, query json.RawMessage) error {
 	g, _ := group.New(ctx)
 	g.Go("target of "+s.rec.Index, s.index.checkTargetUUID)
@@ -92,8 +91,13 @@ func (ix *index) compare(ctx context.Context) (Counts, error) {
 	if err != nil {
 		return Counts{}, err
 	}
+	return s.keepCounts(ctx)
+}
+
+// keepCounts makes the counts durable.
+func (s *sides) keepCounts(ctx context.Context) (Counts, error) {
 	c := Counts{Source: s.here, Target: s.there, Equal: s.here == s.there, Moving: s.moving, At: time.Now().UTC()}
-	return c, ix.change(ctx, func(r *IndexRecord) { r.Counts = &c })
+	return c, s.index.change(ctx, func(r *IndexRecord) { r.Counts = &c })
 }
 
 func (ix *index) countedAgain(ctx context.Context) (*sides, error) {
