@@ -274,7 +274,7 @@ func TestLeastPrivileges(t *testing.T) {
 	source.fill(t, "users", `{"_doc":{"properties":{"n":{"type":"long"}}}}`)
 	source.ask(t, "PUT", "/_template/later", `{"index_patterns":["zzz-*"],"settings":{"number_of_replicas":0}}`)
 	source.ask(t, "PUT", "/_ingest/pipeline/plain", `{"processors":[]}`)
-	yaml := p.guardedConfig(t, "old", source, target)
+	yaml := p.guardedConfig(t, source, target)
 	p.distrusts(t, yaml, source)
 	for _, s := range steps() {
 		s.try(t, yaml, source, target)
@@ -287,15 +287,49 @@ func TestLeastPrivileges(t *testing.T) {
 	// A source that blocks by a call of its own, and by stream alone.
 	newer := guard(t, lab.For(t).StartFor(t, guardedSpec(lab.ES819)), "source")
 	newer.fill(t, "logs-9", `{"properties":{"n":{"type":"long"}}}`)
-	p.sourceURL = newer.URL()
-	yaml = p.guardedConfig(t, "newer", newer, target)
+	newer.fill(t, "logs-closed", `{"properties":{"n":{"type":"long"}}}`)
+	newer.ask(t, "POST", "/logs-closed/_close", "")
+	yaml = begun(t, newer, target)
 	for _, s := range []step{
+		{[]string{"plan"}, "read", nil},
 		{[]string{"run"}, "read write", lacks("target_write", "create_index", "indices:admin/aliases*", "write")},
 		{[]string{"cutover"}, "read write cutover", slices.Concat(
 			lacks("source_cutover", "indices:admin/block/add*"), lacks("target_write", "indices:admin/settings/update"))},
 	} {
 		s.try(t, yaml, newer, target)
 	}
+}
+
+// begun has init write the configuration, as one who may only read.
+func begun(t *testing.T, source, target *guarded) string {
+	t.Helper()
+	source.may(t, source.of("read"))
+	target.may(t, target.of("read"))
+	t.Setenv("SOURCE_PASSWORD", source.Password)
+	yaml := filepath.Join(t.TempDir(), "ferry.yaml")
+	args := []string{
+		"init", "-o", yaml, "--name", "begun",
+		"--source", source.URL(), "--source-auth", "basic:" + source.user + ":env:SOURCE_PASSWORD", "--source-ca", source.CAFile,
+		"--target", target.URL(), "--target-auth", "basic:" + target.user + ":${env:TARGET_PASSWORD}", "--target-ca", target.CAFile,
+	}
+	o := esferry(t, append(args, "--include", "logs-*", "--json")...).want(t, 0)
+	var found struct {
+		Type     string
+		Indices  []struct{ Index string }
+		Excluded []struct{ Index, Reason string }
+	}
+	decode(t, o.stdout, &found)
+	if found.Type != "init" || len(found.Indices) != 1 || found.Indices[0].Index != "logs-9" || len(found.Excluded) != 1 || found.Excluded[0].Index != "logs-closed" {
+		t.Errorf("got %s", o.stdout)
+	}
+	text, err := os.ReadFile(yaml)
+	if err != nil || strings.Contains(string(text), source.Password) || strings.Contains(string(text), target.Password) {
+		t.Errorf("the file holds a password, or cannot be read (%v): %s", err, text)
+	}
+	if o := esferry(t, args...).want(t, 2); !strings.Contains(o.stderr, "is there already") {
+		t.Errorf("got %q, want it to refuse to overwrite", o.stderr)
+	}
+	return yaml
 }
 
 // fill makes an index of two hundred documents.
@@ -330,23 +364,19 @@ func (p *pair) distrusts(t *testing.T, yaml string, source *guarded) {
 }
 
 // guardedConfig writes a ferry.yaml of both users.
-func (p *pair) guardedConfig(t *testing.T, name string, source, target *guarded) string {
+func (p *pair) guardedConfig(t *testing.T, source, target *guarded) string {
 	t.Helper()
-	extra := "stream: {page: {docs: 20}}\n"
-	if name == "old" {
-		extra += "cutover: {aliases: {people: users}}\n"
-	}
-	yaml := p.config(t, name, `"users*", "logs-*"`, extra)
+	yaml := p.config(t, "old", `"users*"`, "stream: {page: {docs: 20}}\ncutover: {aliases: {people: users}}\n")
 	text, err := os.ReadFile(yaml)
 	if err != nil {
 		t.Fatal(err)
 	}
-	with := strings.Replace(string(text), "streamed*", "logs-*", 1)
+	with := string(text)
 	for side, c := range map[string]*guarded{"source": source, "target": target} {
 		t.Setenv(strings.ToUpper(side)+"_PASSWORD", c.Password)
 		with = strings.Replace(with, side+": {url", fmt.Sprintf(`%s: {auth: {basic: {username: %s-ferry, password: "${env:%s_PASSWORD}"}}, tls: {ca_file: %q}, url`, side, side, strings.ToUpper(side), c.CAFile), 1)
 	}
-	yaml = filepath.Join(p.dir, name+"-guarded.yaml")
+	yaml = filepath.Join(p.dir, "guarded.yaml")
 	if err := os.WriteFile(yaml, []byte(with), 0o600); err != nil {
 		t.Fatal(err)
 	}
