@@ -49,7 +49,7 @@ func TestUnreached(t *testing.T) {
 		}
 		defer c.Close()
 		_, err = c.Probe(t.Context())
-		e, ok := err.(interface{ NextStep() string }) //nolint:errorlint // The error is Probe's own.
+		e, ok := err.(interface{ NextStep() string })
 		if !ok || !strings.Contains(e.NextStep(), want) {
 			t.Errorf("%s: got %v, want the hint %q", url, err, want)
 		}

@@ -7,8 +7,39 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strings"
 	"testing"
 )
+
+// TestConfigurationsInDocs reads every whole ferry.yaml of the pages.
+func TestConfigurationsInDocs(t *testing.T) {
+	pages, err := filepath.Glob(root + "/docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, page := range append(pages, root+"/README.md") {
+		text := read(t, strings.TrimPrefix(page, root))
+		for _, block := range regexp.MustCompile("(?s)```yaml[^\n]*\n(name: .*?)```").FindAllStringSubmatch(text, -1) {
+			seen++
+			file := filepath.Join(t.TempDir(), "ferry.yaml")
+			if err := os.WriteFile(file, []byte(block[1]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.CommandContext(t.Context(), binary, "status", "-c", file)
+			cmd.Env = os.Environ()
+			for _, m := range regexp.MustCompile(`\$\{env:(\w+)\}`).FindAllStringSubmatch(block[1], -1) {
+				cmd.Env = append(cmd.Env, m[1]+"=x")
+			}
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", filepath.Base(page), err, out)
+			}
+		}
+	}
+	if seen < 4 {
+		t.Errorf("got %d configurations, want those of all pages", seen)
+	}
+}
 
 // TestPoliciesInDocs holds Amazon's documents on the page against those that
 // esferry prints for the page's own configuration.
