@@ -46,8 +46,7 @@ api_key:env:NAME, bearer:file:/path, sigv4:REGION.
 
 init --iam reads the ferry.yaml that is there and prints the IAM role, its trust,
 and the policies that Amazon wants for it, filled in; it asks nobody.`,
-		Example: "  esferry init --source https://old.example:9200 --target https://new.example:9200 \\\n" +
-			"    --source-auth basic:ferry:env:SOURCE_PASSWORD --target-auth api_key:env:TARGET_KEY\n" +
+		Example: "  esferry init --source https://old.example:9200 --source-auth basic:ferry:env:SOURCE_PASSWORD --target https://new.example:9200 --target-auth api_key:env:TARGET_KEY\n" +
 			"  esferry init --source http://127.0.0.1:9200 --target http://127.0.0.1:9201 --include 'logs-*' -o logs.yaml\n" +
 			"  esferry init --iam -c ferry.yaml",
 		Args: cobra.NoArgs,

@@ -150,9 +150,9 @@ func (g *guarded) await(t *testing.T, roles map[string]grant) {
 		want.Cluster = append(want.Cluster, r.Cluster...)
 		want.Indices = append(want.Indices, r.Indices...)
 	}
-	err := retry.Poll(ctx, "the user's new privileges", 50*time.Millisecond, func(context.Context) (bool, error) {
+	err := retry.Poll(ctx, "the user's new privileges", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
 		var has grant
-		_, got = g.askAs(t, g.user, "GET", "/_security/user/_privileges", "")
+		_, got = g.askAs(ctx, t, g.user, "GET", "/_security/user/_privileges", "")
 		return json.Unmarshal([]byte(got), &has) == nil && has.list() == want.list(), nil
 	})
 	if err != nil {
@@ -197,16 +197,16 @@ func (g *guarded) write(t *testing.T, name, text string) {
 // ask as the superuser; a status above 299 fails the test.
 func (g *guarded) ask(t *testing.T, method, path, body string) string {
 	t.Helper()
-	status, text := g.askAs(t, g.Username, method, path, body)
+	status, text := g.askAs(t.Context(), t, g.Username, method, path, body)
 	if status > 299 {
 		t.Fatalf("%s %s: status %d: %s", method, path, status, text)
 	}
 	return text
 }
 
-func (g *guarded) askAs(t *testing.T, user, method, path, body string) (status int, answer string) {
+func (g *guarded) askAs(ctx context.Context, t *testing.T, user, method, path, body string) (status int, answer string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, g.URL()+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, g.URL()+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -434,7 +434,7 @@ func (s step) prepare(t *testing.T, target *guarded) {
 	t.Helper()
 	if s.command[len(s.command)-1] == "apply" {
 		for _, path := range []string{"/_template/later", "/_ingest/pipeline/plain"} {
-			target.askAs(t, target.Username, "DELETE", path, "")
+			target.askAs(t.Context(), t, target.Username, "DELETE", path, "")
 		}
 	}
 }

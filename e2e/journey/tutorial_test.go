@@ -49,12 +49,12 @@ func TestTutorial(t *testing.T) {
 	if err := stage.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	rest := ""
+	var rest strings.Builder
 	for lines.Scan() {
-		rest += lines.Text() + "\n"
+		rest.WriteString(lines.Text() + "\n")
 	}
-	if err := stage.Wait(); err != nil || !strings.Contains(rest, "the application meanwhile") {
-		t.Errorf("the stage ended with %v and said %q", err, rest)
+	if err := stage.Wait(); err != nil || !strings.Contains(rest.String(), "the application meanwhile") {
+		t.Errorf("the stage ended with %v and said %q", err, rest.String())
 	}
 }
 
