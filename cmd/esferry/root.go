@@ -41,7 +41,8 @@ Every flag has a twin in the environment: ESFERRY_CONFIG for --config.
 Exit codes: 0 done and equal, 1 failed, 2 wrong usage or configuration, 3 a
 difference was found, 4 done with documents rejected by the target, 11 another
 process holds this ferry, 130 interrupted.`,
-		Example: `  esferry plan -c ferry.yaml
+		Example: `  esferry init --source https://old.example:9200 --target https://new.example:9200
+  esferry plan -c ferry.yaml
   esferry run -c ferry.yaml --cutover
   esferry --version --json`,
 		SilenceErrors: true,
@@ -55,7 +56,7 @@ process holds this ferry, 130 interrupted.`,
 		return &usageError{err: err, hint: cmd.CommandPath() + " --help lists the flags"}
 	})
 	root.AddCommand(
-		iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
+		iv.initCommand(), iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
 		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(), iv.deadletterCommand(),
 		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.ctlCommand(), iv.manualCommand(),
 	)

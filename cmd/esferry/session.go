@@ -130,7 +130,7 @@ func reach(ctx context.Context, side string, e config.Endpoint) (*cluster.Cluste
 		return nil, fmt.Errorf("%s: %w", side, err)
 	}
 	c, err := cluster.Dial(cluster.Options{
-		URLs: e.URLs, Authorize: authorize, CAFile: e.TLS.CAFile, CertFile: e.TLS.CertFile, KeyFile: e.TLS.KeyFile,
+		Side: side, URLs: e.URLs, Authorize: authorize, CAFile: e.TLS.CAFile, CertFile: e.TLS.CertFile, KeyFile: e.TLS.KeyFile,
 		InsecureSkipVerify: e.TLS.InsecureSkipVerify, Gzip: e.Compress,
 	})
 	if err != nil {

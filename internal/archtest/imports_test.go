@@ -23,7 +23,7 @@ var (
 	engine   = with(leaves, "internal/cluster")
 	compared = with(engine, "internal/digest")
 	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/census", "internal/metadata", "internal/preflight", "internal/report")
-	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "checkpoint/boltstore", "checkpoint/etcdstore")
+	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "internal/draft", "internal/iam", "checkpoint/boltstore", "checkpoint/etcdstore")
 	anything = []string{"..."}
 )
 
@@ -58,6 +58,8 @@ func table() []row {
 		{"internal/metadata", engine, nil},
 		{"internal/preflight", engine, nil},
 
+		{"internal/draft", nil, nil},
+		{"internal/iam", nil, nil},
 		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6", "github.com/prometheus/client_golang"}},
 		{"internal/control", with(leaves, "internal/report"), nil},
 		{"internal/config", leaves, []string{"github.com/goccy/go-yaml"}},

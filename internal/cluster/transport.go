@@ -18,6 +18,8 @@ import (
 
 // Options say where a cluster is and how to enter it.
 type Options struct {
+	// Side is "source" or "target", for hints; may be empty.
+	Side string
 	// URLs of the cluster, without credentials; never sniffed for more.
 	URLs []string
 	// Authorize adds credentials to requests that are otherwise ready; nil for
