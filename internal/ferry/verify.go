@@ -240,6 +240,7 @@ func (ix *index) verify(ctx context.Context, q VerifyRequest) error {
 	ix.mu.Lock()
 	ix.verified = &v
 	ix.mu.Unlock()
+	ix.ferry.commits.log.Verified(ix.id(), v.kept())
 	if v.differs() {
 		return &DifferenceError{Index: ix.id(), Verification: v}
 	}
