@@ -80,8 +80,8 @@ With --json it prints the same as one JSON document instead.`,
 // another one only by force.
 func writeNew(path string, content []byte, force bool) (err error) {
 	if !force {
-		if _, err := os.Lstat(path); err == nil {
-			return &usageError{err: fmt.Errorf("%s is there already", path), hint: "name another file, or give --force"}
+		if err := mustBeFree(path); err != nil {
+			return err
 		}
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), ".esferry-*")

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"esferry/internal/corpus"
 	"esferry/internal/lab"
 )
 
@@ -65,8 +66,9 @@ func report(t *testing.T, yaml string) (r told) {
 func TestReport(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
-	p.load(t, library(t, 2000), logs("streamed-logs", 3000), logs("r&d'{{.}}", 200))
-	yaml := p.config(t, "change", `code, "streamed-*", "r&d*"`, "")
+	p.load(t, library(t, 2000), logs("streamed-logs", 3000), logs("r&d'{{.}}", 200),
+		cargo{name: "hostile", mapping: corpus.HostileMapping, shards: 3, docs: corpus.Hostile()})
+	yaml := p.config(t, "change", `code, hostile, "streamed-*", "r&d*"`, "")
 	if r := report(t, yaml); len(r.History.Runs) != 0 || r.Downtime != nil || r.Freeze != nil {
 		t.Errorf("before the first run: got %+v, want nothing", r)
 	}
@@ -87,7 +89,7 @@ func TestReport(t *testing.T) {
 		t.Errorf("after three nights: got %s, want a prediction", o.stdout)
 	}
 	p.checkReportOfARunningFerry(t, yaml)
-	esferry(t, "verify", "--level", "content", "-c", yaml).want(t, 0)
+	p.checkCertificate(t, yaml, 4)
 	esferry(t, "run", "--cutover", "-c", yaml).want(t, 0)
 	p.checkReport(t, report(t, yaml))
 
@@ -137,9 +139,9 @@ func (p *pair) checkReport(t *testing.T, r told) {
 			phases[s.Phase] = phases[s.Phase] || s.Ended
 		}
 	}
-	// The killed one, and the one that was interrupted.
-	if len(r.History.Runs) != 8 || killed != 1 || failed != 1 {
-		t.Errorf("got %d runs, %d without an end, %d failed, want 8, 1, 1", len(r.History.Runs), killed, failed)
+	// One was killed, one interrupted, and two verifications gave no certificate.
+	if len(r.History.Runs) != 11 || killed != 1 || failed != 3 {
+		t.Errorf("got %d runs, %d without an end, %d failed, want 11, 1, 3", len(r.History.Runs), killed, failed)
 	}
 	for _, phase := range []string{"metadata", "snapshot", "copy", "restore", "block writes", "last round", "switch aliases"} {
 		if !phases[phase] {
@@ -149,12 +151,15 @@ func (p *pair) checkReport(t *testing.T, r told) {
 	if r.Freeze == nil || len(r.Freeze.Steps) < 8 || r.Downtime != nil || r.Running {
 		t.Errorf("got freeze %+v and downtime %+v, want the steps and no prediction", r.Freeze, r.Downtime)
 	}
-	if ix := r.History.Indices["streamed-logs"]; ix.Count < 4 || ix.Documents < 3000 || ix.Requests == 0 {
+	if ix := r.History.Indices["code"]; ix.Deleted == 0 {
+		t.Errorf("code: got %+v, want what was deleted", ix)
+	}
+	ix := r.History.Indices["streamed-logs"]
+	if ix.Count < 4 || ix.Documents < 3000 || ix.Requests == 0 {
 		t.Errorf("streamed-logs: got %+v, want its rounds", ix)
 	}
-	ix := r.History.Indices["code"]
-	if ix.Deleted == 0 || ix.Verified == nil || !ix.Verified.Equal || ix.Verified.Source != ix.Verified.Target || len(ix.Verified.Source.Digest) != 32 {
-		t.Errorf("code: got %+v, want what was deleted, and the digests", ix)
+	if v := ix.Verified; v == nil || !v.Equal || v.Source != v.Target || len(v.Source.Digest) != 32 {
+		t.Errorf("streamed-logs: got %+v, want the digests", v)
 	}
 }
 

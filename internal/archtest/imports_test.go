@@ -57,8 +57,8 @@ func table() []row {
 		{"internal/preflight", engine, nil},
 
 		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6", "github.com/prometheus/client_golang"}},
-		{"internal/report/page", []string{"internal/history", "internal/cluster"}, nil},
-		{"internal/history", with(engine, "checkpoint", "internal/report"), nil},
+		{"internal/report/page", []string{"internal/history"}, nil},
+		{"internal/history", []string{"checkpoint", "internal/report"}, nil},
 		{"internal/control", with(leaves, "internal/report"), nil},
 		{"internal/config", leaves, []string{"github.com/goccy/go-yaml"}},
 		{"internal/ferry", with(journey, "internal/joint"), []string{"golang.org/x/sync/semaphore"}},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"esferry/checkpoint"
+	"esferry/internal/cluster"
 	"esferry/internal/history"
 	"esferry/internal/joint"
 )
@@ -38,9 +39,14 @@ func (f *Ferry) recall(ctx context.Context) error {
 	}
 	by := f.lease.Holder
 	f.commits.log = history.NewLog(f.options.Name, before, history.Run{
-		Host: by.Host, PID: by.PID, Began: by.Since, Source: f.source.Identity(), Target: f.target.Identity(),
+		Host: by.Host, PID: by.PID, Began: by.Since, Source: met(f.source.Identity()), Target: met(f.target.Identity()),
 	})
 	return nil
+}
+
+// met is an engine as the history keeps it.
+func met(i cluster.Identity) history.Engine {
+	return history.Engine{Product: i.Product, Version: i.Version.String(), Name: i.Name, UUID: i.UUID}
 }
 
 // Sign says in the history which command this process carries out, and by which

@@ -1,10 +1,18 @@
 package history
 
-import (
-	"time"
+import "time"
 
-	"esferry/internal/cluster"
-)
+// Engine is one side's cluster.
+type Engine struct {
+	// Product is elasticsearch or opensearch, Version that of the node that answered.
+	Product string `json:"product"`
+	Version string `json:"version"`
+	Name    string `json:"cluster_name"`
+	UUID    string `json:"cluster_uuid"`
+}
+
+// String gives product and version.
+func (e Engine) String() string { return e.Product + " " + e.Version }
 
 // Run is one process's work on a ferry.
 type Run struct {
@@ -20,8 +28,8 @@ type Run struct {
 	Seen time.Time `json:"seen"`
 	Ending
 	// Source and Target are the engines it met.
-	Source cluster.Identity `json:"source"`
-	Target cluster.Identity `json:"target"`
+	Source Engine `json:"source"`
+	Target Engine `json:"target"`
 	// Spans are phases of the ferry as a whole, freeze steps among them.
 	Spans Kept[Span] `json:"spans"`
 	// Laps are passes over all indices at once.

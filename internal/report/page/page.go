@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"esferry/internal/cluster"
 	"esferry/internal/history"
 )
 
@@ -47,7 +46,7 @@ type Report struct {
 type Side struct {
 	URLs []string `json:"urls"`
 	// Engine is what the last run met there; nil where no run tells.
-	Engine *cluster.Identity `json:"engine,omitempty"`
+	Engine *history.Engine `json:"engine,omitempty"`
 }
 
 // Freeze is how long writers were held back, and by what.

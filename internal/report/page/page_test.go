@@ -14,7 +14,6 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
-	"esferry/internal/cluster"
 	"esferry/internal/history"
 	"esferry/internal/report/page"
 )
@@ -30,8 +29,8 @@ func after(seconds float64) time.Time {
 // ferry is one of n indices that was carried by night, synced a day later, and
 // cut over.
 func ferry(n int, name func(i int) string) page.Report {
-	from := cluster.Identity{Product: "elasticsearch", Version: cluster.Version{Major: 6, Minor: 8, Patch: 23}, Name: "old"}
-	to := cluster.Identity{Product: "opensearch", Version: cluster.Version{Major: 2, Minor: 19, Patch: 1}, Name: "new"}
+	from := history.Engine{Product: "elasticsearch", Version: "6.8.23", Name: "old"}
+	to := history.Engine{Product: "opensearch", Version: "2.19.1", Name: "new"}
 	run := func(number int, command string, began, seconds float64) history.Run {
 		return history.Run{Number: number, Command: command, Version: "v0.9.0", Host: "mover", PID: 7, Began: after(began), Ending: history.Ending{Ended: after(began + seconds)}, Source: from, Target: to}
 	}
