@@ -196,7 +196,7 @@ func (l *Log) End(err error) {
 	l.run.Ended = time.Now().UTC()
 	switch {
 	case errors.Is(err, context.Canceled):
-		l.run.Failed = "interrupted"
+		l.run.Failed = Interrupted
 	case err != nil:
 		l.run.Failed = short(err.Error())
 	}

@@ -38,6 +38,9 @@ type Run struct {
 	Notes Kept[Note] `json:"notes"`
 }
 
+// Interrupted is what a run failed with that somebody ended.
+const Interrupted = "interrupted"
+
 // Ending is how a run ended.
 type Ending struct {
 	// Ended is zero while it goes on, and for a process that was killed.

@@ -242,6 +242,8 @@ func bars(f *Freeze) (out []bar) {
 // outcome tells how a run ended.
 func outcome(run history.Run, r Report) string {
 	switch {
+	case run.Failed == history.Interrupted:
+		return "interrupted"
 	case run.Failed != "":
 		return "failed"
 	case !run.Ended.IsZero():

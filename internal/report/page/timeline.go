@@ -148,7 +148,7 @@ func lanes(r Report) (out []lane, more int) {
 		end := endOf(run, r)
 		ends[run.Number] = end
 		runs.pieces = append(runs.pieces, piece{run.Began, end, Bar{
-			Kind: "run", Failed: run.Failed != "", Title: fmt.Sprintf("run %d: %s, %s, %s", run.Number, run.Command, outcome(run, r), took(end.Sub(run.Began).Seconds())),
+			Kind: "run", Failed: slices.Contains([]string{"failed", "killed"}, outcome(run, r)), Title: fmt.Sprintf("run %d: %s, %s, %s", run.Number, run.Command, outcome(run, r), took(end.Sub(run.Began).Seconds())),
 		}})
 		for _, s := range run.Spans.Entries {
 			name := s.Phase
@@ -333,10 +333,12 @@ func (s scale) ticks() (out []Tick) {
 			if step < time.Minute {
 				format = "15:04:05"
 			}
+			last = x
 			if date := t.UTC().Format("01-02 "); date != day {
-				format, day = "01-02 "+format, date
+				// Such a label is longer.
+				format, day, last = "01-02 "+format, date, x+label/2
 			}
-			out, last = append(out, Tick{X: round(x), Label: t.UTC().Format(format), Left: left}), x
+			out = append(out, Tick{X: round(x), Label: t.UTC().Format(format), Left: left})
 		}
 	}
 	return out
