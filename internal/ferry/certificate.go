@@ -155,8 +155,8 @@ func (e *examination) certify(ctx context.Context, tally *verify.Tally) error {
 		Source: CertifiedSide{Index: s.rec.Index, UUID: s.rec.SourceUUID, Count: s.here, Numbered: s.rec.numbered(), Activity: s.rec.Activity, Shards: e.shards(reconcile.Source, s.source)},
 		Target: CertifiedSide{Index: s.rec.Target, UUID: s.rec.TargetUUID, Count: s.there, Numbered: true, Shards: e.shards(reconcile.Target, s.target)},
 	}
-	for i, sum := range tally.Windows() {
-		const each = verify.Partitions / verify.Windows
+	for i, sum := range tally.Ranges() {
+		const each = verify.Partitions / verify.KeyRanges
 		c.Windows = append(c.Windows, CertifiedWindow{From: i * each, To: (i+1)*each - 1, Digest: digestOf(sum)})
 	}
 	v.certified = c

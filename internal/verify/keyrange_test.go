@@ -9,12 +9,12 @@ import (
 	"esferry/internal/verify"
 )
 
-// TestWindows: each document is in the window that its key says, and together
+// TestRanges: each document is in the range that its key says, and together
 // they are all.
-func TestWindows(t *testing.T) {
+func TestRanges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var tally verify.Tally
-		var want [verify.Windows]digest.Sum
+		var want [verify.KeyRanges]digest.Sum
 		for range rapid.IntRange(0, 50).Draw(t, "documents") {
 			key := digest.Hash{Hi: rapid.Uint64().Draw(t, "key")}
 			document := digest.Hash{Lo: rapid.Uint64().Draw(t, "document")}
@@ -22,14 +22,14 @@ func TestWindows(t *testing.T) {
 			want[key.Hi%4096/256] = want[key.Hi%4096/256].With(document)
 		}
 		var all digest.Sum
-		for i, got := range tally.Windows() {
+		for i, got := range tally.Ranges() {
 			if got != want[i] {
-				t.Errorf("window %d: got %v, want %v", i, got, want[i])
+				t.Errorf("range %d: got %v, want %v", i, got, want[i])
 			}
 			all = all.Plus(got)
 		}
 		if all != tally.Sum() {
-			t.Errorf("the windows are %v together, want %v", all, tally.Sum())
+			t.Errorf("the ranges are %v together, want %v", all, tally.Sum())
 		}
 	})
 }
