@@ -132,11 +132,16 @@ func kindOf(phase string) string {
 		return "stream"
 	case "sync":
 		return "round"
-	case "block writes", "look for new indices", "wait for quiet", "last round", "deletes", "verify counts", "put settings back", "switch aliases":
-		return "freeze"
 	default:
 		return "other"
 	}
+}
+
+// ofFreeze reports whether a phase of the ferry as a whole is a step of the freeze.
+func ofFreeze(phase string) bool {
+	return slices.Contains([]string{
+		"block writes", "look for new indices", "wait for quiet", "last round", "deletes", "count", "reconcile", "verify counts", "put settings back", "switch aliases",
+	}, phase)
 }
 
 // lanes gives the ferry's rows, then those of the indices that took longest.
@@ -151,15 +156,15 @@ func lanes(r Report) (out []lane, more int) {
 			Kind: "run", Failed: slices.Contains([]string{"failed", "killed"}, outcome(run, r)), Title: fmt.Sprintf("run %d: %s, %s, %s", run.Number, run.Command, outcome(run, r), took(end.Sub(run.Began).Seconds())),
 		}})
 		for _, s := range run.Spans.Entries {
-			name := s.Phase
-			if kindOf(s.Phase) == "freeze" {
-				name = "freeze"
+			name, p := s.Phase, pieceOf(s, end)
+			if ofFreeze(s.Phase) {
+				name, p.bar.Kind = "freeze", "freeze"
 			}
 			at := slices.IndexFunc(phases, func(l lane) bool { return l.name == name })
 			if at < 0 {
 				at, phases = len(phases), append(phases, lane{name: name})
 			}
-			phases[at].pieces = append(phases[at].pieces, pieceOf(s, end))
+			phases[at].pieces = append(phases[at].pieces, p)
 		}
 	}
 	if len(runs.pieces) == 0 {
