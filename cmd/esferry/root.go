@@ -24,6 +24,8 @@ type invocation struct {
 	config         string
 	json           bool
 	lines          *report.JSON
+	// command is what was asked for, as the history keeps it.
+	command string
 	// run is what the command did, once a job has been done.
 	run *runTotals
 }
@@ -58,7 +60,7 @@ process holds this ferry, 130 interrupted.`,
 	root.AddCommand(
 		iv.initCommand(), iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
 		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(), iv.deadletterCommand(),
-		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.ctlCommand(), iv.manualCommand(),
+		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.ctlCommand(), iv.reportCommand(), iv.manualCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)
@@ -76,6 +78,7 @@ process holds this ferry, 130 interrupted.`,
 		}
 	}
 	root.Args = cobra.ArbitraryArgs
+	root.PersistentPreRun = func(cmd *cobra.Command, args []string) { iv.command = commandLine(cmd, args) }
 	return root
 }
 

@@ -77,7 +77,12 @@ func (iv *invocation) withSession(ctx context.Context, fn func(ctx context.Conte
 		if s.ferry, err = ferry.Open(ctx, s.source, s.target, store, lease, options); err != nil {
 			return err
 		}
-		return fn(ctx, s)
+		s.ferry.Sign(iv.command, thisBuild().Version)
+		result := fn(ctx, s)
+		if closed := s.ferry.Close(ctx, result); result == nil {
+			return closed
+		}
+		return result
 	})
 }
 

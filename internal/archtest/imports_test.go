@@ -22,8 +22,8 @@ var (
 	leaves   = []string{"internal/shard", "internal/batch", "internal/group", "internal/jsonscan", "internal/retry"}
 	engine   = with(leaves, "internal/cluster")
 	compared = with(engine, "internal/digest")
-	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/census", "internal/metadata", "internal/preflight", "internal/report")
-	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "internal/draft", "internal/iam", "checkpoint/boltstore", "checkpoint/etcdstore")
+	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/census", "internal/metadata", "internal/preflight", "internal/report", "internal/history")
+	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "internal/draft", "internal/iam", "checkpoint/boltstore", "checkpoint/etcdstore", "internal/report/page")
 	anything = []string{"..."}
 )
 
@@ -61,6 +61,8 @@ func table() []row {
 		{"internal/draft", nil, nil},
 		{"internal/iam", nil, nil},
 		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6", "github.com/prometheus/client_golang"}},
+		{"internal/report/page", []string{"internal/history"}, nil},
+		{"internal/history", []string{"checkpoint", "internal/report"}, nil},
 		{"internal/control", with(leaves, "internal/report"), nil},
 		{"internal/config", leaves, []string{"github.com/goccy/go-yaml"}},
 		{"internal/ferry", with(journey, "internal/joint"), []string{"golang.org/x/sync/semaphore"}},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"time"
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
@@ -33,6 +34,9 @@ type examination struct {
 	query   json.RawMessage
 	sample  choice
 	found   Verification
+	// perShard and began are for a certificate.
+	perShard [2][]digest.Sum
+	began    time.Time
 }
 
 // choice is some of all documents, by the hash of their keys.
@@ -60,6 +64,7 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 	}
 	e := &examination{
 		sides: s, content: q.Level == LevelContent, query: query,
+		perShard: [2][]digest.Sum{make([]digest.Sum, len(s.source)), make([]digest.Sum, len(s.target))}, began: time.Now().UTC(),
 		sample: choice{holds: verify.NewSample(q.Sample).Holds, share: q.Sample},
 		found:  Verification{Level: q.Level, Sample: q.Sample, Positions: s.source},
 	}
@@ -79,6 +84,11 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 	if query != nil {
 		return *v, nil
 	}
+	if q.Certify {
+		if err := e.certify(ctx, &tallies[reconcile.Source]); err != nil {
+			return *v, err
+		}
+	}
 	_, err = s.keepCounts(ctx)
 	return *v, err
 }
@@ -88,8 +98,8 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 func (e *examination) count(ctx context.Context) (*[2]verify.Tally, error) {
 	var tallies [2]verify.Tally
 	var mu sync.Mutex
-	if err := e.scan(ctx, e.sample, func(side reconcile.Side, _ int) taker {
-		return &counting{content: e.content, mu: &mu, sum: &tallies[side], mine: &verify.Tally{}}
+	if err := e.scan(ctx, e.sample, func(side reconcile.Side, number int) taker {
+		return &counting{content: e.content, mu: &mu, sum: &tallies[side], shard: &e.perShard[side][number], mine: &verify.Tally{}}
 	}); err != nil {
 		return nil, err
 	}
@@ -112,6 +122,7 @@ type counting struct {
 	content   bool
 	mu        *sync.Mutex
 	sum, mine *verify.Tally
+	shard     *digest.Sum
 }
 
 func (c *counting) take(d *batch.Doc, key digest.Hash, h *digest.Hasher) (err error) {
@@ -127,6 +138,7 @@ func (c *counting) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sum.Merge(c.mine)
+	*c.shard = c.shard.Plus(c.mine.Sum())
 }
 
 // spooling keeps what each side holds of the chosen documents.
