@@ -81,6 +81,7 @@ func (iv *invocation) checkpointResetCommand() *cobra.Command {
 
 // confirm asks, and takes anything but yes for no.
 func (iv *invocation) confirm(cmd *cobra.Command, question string) error {
+	iv.settle()
 	if _, err := fmt.Fprintf(iv.stderr, "%s [y/N] ", plain(question)); err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}

@@ -76,6 +76,7 @@ func codeOf(ctx context.Context, err error) int {
 
 // exit prints the error, in one sentence with the next step, and gives the code.
 func (iv *invocation) exit(ctx context.Context, err error) int {
+	iv.settle()
 	code := codeOf(ctx, err)
 	if _, same := errors.AsType[*unchangedError](err); err == nil || same {
 		return code

@@ -157,7 +157,7 @@ func available(c *config.Config) error {
 
 func (iv *invocation) options(ctx context.Context, c *config.Config, source *cluster.Cluster) (ferry.Options, error) {
 	o := ferry.Options{
-		Name: c.Name, Select: &c.Indices, Observer: iv.observer(),
+		Name: c.Name, Select: &c.Indices, Observer: iv.timed(),
 		IgnoreDeletes: c.Deletes == config.DeletesIgnore, MaxDelete: float64(c.MaxDelete) / 100,
 		Reconcile: ferry.ReconcileOptions{Dir: filepath.Dir(c.Checkpoint.Path), VersionsOnly: c.Reconcile == config.ReconcileVersions},
 		Stream: ferry.StreamOptions{

@@ -56,7 +56,7 @@ func table() []row {
 		{"internal/metadata", engine, nil},
 		{"internal/preflight", engine, nil},
 
-		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6", "github.com/prometheus/client_golang"}},
+		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6", "github.com/prometheus/client_golang", "github.com/vbauerster/mpb/v8"}},
 		{"internal/control", with(leaves, "internal/report"), nil},
 		{"internal/config", leaves, []string{"github.com/goccy/go-yaml"}},
 		{"internal/ferry", with(journey, "internal/joint"), []string{"golang.org/x/sync/semaphore"}},

@@ -55,7 +55,7 @@ func (l *Lines) Observe(e Event) {
 		l.tell(e, "tries again: %s", clean(e.Message))
 	case Noted:
 		l.tell(e, "note: %s", clean(e.Message))
-	case Committed, Adapted:
+	case Planned, Committed, Adapted:
 	}
 }
 
