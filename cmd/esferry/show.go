@@ -118,9 +118,9 @@ func (iv *invocation) showSummary(s summary) error {
 	if iv.json {
 		return iv.print(s)
 	}
-	t := tableOf("index", "target", "path", "phase", "source docs", "target docs", "", "lag", "applied", "deleted", "seconds")
+	t := tableOf("index", "path", "source", "target", "docs", "lag", "applied", "deleted", "seconds")
 	for _, i := range s.Indices {
-		t.AppendRow(table.Row{plain(i.Index), plain(i.Target), i.Path, i.Phase, i.SourceDocs, i.TargetDocs, verdict(i.IndexSummary), i.Lag, i.Applied, i.Deleted, fmt.Sprintf("%.1f", i.Seconds)})
+		t.AppendRow(table.Row{renamed(i.Index, i.Target), i.Path, i.SourceDocs, i.TargetDocs, verdict(i.IndexSummary), i.Lag, i.Applied, i.Deleted, fmt.Sprintf("%.1f", i.Seconds)})
 	}
 	if err := iv.write("%s\n", t.Render()); err != nil {
 		return err
@@ -131,12 +131,25 @@ func (iv *invocation) showSummary(s summary) error {
 	if err := iv.write("writers were held back for %.2f s:\n", *s.FreezeSeconds); err != nil {
 		return err
 	}
-	for _, step := range s.FreezeSteps {
+	return iv.showSteps(s.FreezeSteps)
+}
+
+func (iv *invocation) showSteps(steps []ferry.Step) error {
+	for _, step := range steps {
 		if err := iv.write("  %-22s %6.2f s\n", step.Name, step.Seconds); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// renamed gives an index's name, and the one it has on the target where that is
+// another: a table of few columns goes onto a terminal.
+func renamed(index, target string) string {
+	if index == target {
+		return plain(index)
+	}
+	return plain(index + " -> " + target)
 }
 
 func verdict(i ferry.IndexSummary) string {

@@ -59,8 +59,8 @@ func TestBars(t *testing.T) {
 	)
 	await(t, s, `
 
-users [=====>        ]  37%  15.0k docs     7500/s   1.5 MiB/s      5s left  25.0k to go     stream
-all   [=>            ]  11%  15.0k docs     7500/s   1.5 MiB/s     23s left 115.0k to go     for 3s
+users [====>      ]  37%  15.0k docs     7500/s   1.5 MiB/s      5s left  25.0k to go        stream
+all   [=>         ]  11%  15.0k docs     7500/s   1.5 MiB/s     23s left 115.0k to go        for 3s
 0 of 2 indices done, 1 running
 `)
 	// A narrower window: what was drawn for the wide one may have been wrapped, and
@@ -84,8 +84,8 @@ all   [=>        ]  11%  15.0k docs     7500/s     23s left
 02:00:06  users: note: a remark
 a hook says hello
 
-users [=====>        ]  37%  15.0k docs     5000/s   1.0 MiB/s      7s left  25.0k to go     stream
-all   [=>            ]  11%  15.0k docs     5000/s   1.0 MiB/s     31s left 115.0k to go     for 4s
+users [====>      ]  37%  15.0k docs     5000/s   1.0 MiB/s      7s left  25.0k to go        stream
+all   [=>         ]  11%  15.0k docs     5000/s   1.0 MiB/s     31s left 115.0k to go        for 4s
 0 of 2 indices done, 1 running
 `)
 	bars.Close()

@@ -27,6 +27,8 @@ type CutoverOptions struct {
 	MaxFreeze time.Duration
 	// Aliases to point to target indices besides those the source has.
 	Aliases map[string]string
+	// Hooks are the programs that Hook runs, by event.
+	Hooks map[string]string
 	// Hook runs the operator's commands for an event: frozen, switched,
 	// aborted. nil for none.
 	Hook func(ctx context.Context, event string) error
@@ -64,6 +66,9 @@ func (f *Ferry) Cutover(ctx context.Context) (Freeze, error) {
 	}
 	c := &cutover{ferry: f, indices: indices}
 	if err := f.lift(ctx); err != nil {
+		return Freeze{}, err
+	}
+	if err := f.checked(ctx); err != nil {
 		return Freeze{}, err
 	}
 	if err := c.prepare(ctx); err != nil {

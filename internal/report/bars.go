@@ -59,7 +59,7 @@ func (b *Bars) Observe(e Event) {
 		if e.Index == "" || e.Message != "" {
 			b.lines.Observe(e)
 		}
-	case Retried, Noted:
+	case Retried, Noted, Checked:
 		b.lines.Observe(e)
 	case Planned, RoundEnded, Committed, Adapted:
 	}

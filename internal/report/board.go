@@ -30,9 +30,10 @@ type row struct {
 	open  int
 	began time.Time
 	meter meter
-	// done of total are operations, shards, objects or bytes; a total of 0 is not
-	// known.
+	// done of total are operations where they are numbered, and otherwise shards,
+	// objects or bytes; a total of 0 is not known.
 	done, total int64
+	numbered    bool
 	// docs of this round, by which an index without numbered operations is told.
 	docs int64
 }
@@ -66,7 +67,7 @@ func (b *Board) Observe(e Event) {
 		b.lags[e.Index] = e.Lag
 	case Adapted:
 		b.writers, b.busy = e.Done, e.Busy
-	case Retried, Noted:
+	case Retried, Noted, Checked:
 	}
 }
 
@@ -144,7 +145,7 @@ func (b *Board) progress(e Event) {
 		b.meter.add(e.Time, e.Docs, e.Bytes)
 		r.docs += e.Docs
 		if e.Lag > 0 || r.total > 0 {
-			r.total = max(r.total, e.Lag)
+			r.numbered, r.total = true, max(r.total, e.Lag)
 			r.done = max(r.total-e.Lag, min(r.docs, r.total))
 		}
 	}

@@ -71,10 +71,10 @@ func TestFrame(t *testing.T) {
 	)
 	// With every column, with some, and with none but what matters most.
 	n.wants(t, 140, 40, `
-snapshot        [=======>                      ]  25%                        102.4 MiB/s     33s left                 for 11s
-logs-2026.11.01 [===>                          ]  10% 100.0k docs    50.0k/s  10.0 MiB/s     27s left 900.0k to go     stream
-users           [===========>                  ]  37%  15.0k docs     2500/s 512.0 KiB/s     12s left  25.0k to go     stream
-all             [===>                          ]  11% 115.0k docs    19.2k/s   3.8 MiB/s   1m12s left 925.0k to go     for 9s
+snapshot        [=======>                      ]  25%                        102.4 MiB/s     33s left                    for 11s
+logs-2026.11.01 [===>                          ]  10% 100.0k docs    50.0k/s  10.0 MiB/s     27s left 900.0k to go        stream
+users           [===========>                  ]  37%  15.0k docs     2500/s 512.0 KiB/s     12s left  25.0k to go        stream
+all             [===>                          ]  11% 115.0k docs    19.2k/s   3.8 MiB/s   1m12s left 925.0k to go        for 9s
 1 of 3 indices done, 2 running, 4 writers, target busy (429) 3 times
 `)
 	n.wants(t, 90, 40, `

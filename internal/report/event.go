@@ -28,6 +28,8 @@ const (
 	// Adapted says how many bulk requests the target gets at once: Done, of Total
 	// at most, each of Bytes at most; Busy counts those it had no room for so far.
 	Adapted Kind = "adapted"
+	// Checked is what one check before a cutover found.
+	Checked Kind = "checked"
 	// Noted is a remark for the operator: dropped settings, kept templates.
 	Noted Kind = "noted"
 )

@@ -51,7 +51,9 @@ func (b *Board) Frame(now time.Time, width, height int) []string {
 	}
 	var lines []line
 	for _, name := range slices.Sorted(maps.Keys(b.rows)) {
-		lines = append(lines, b.rows[name].line(now))
+		l := b.rows[name].line(now)
+		l.weight = max(l.weight, b.goals[name])
+		lines = append(lines, l)
 	}
 	slices.SortStableFunc(lines, func(a, b line) int {
 		if a.index != b.index && !a.index {
@@ -82,13 +84,13 @@ func (b *Board) Frame(now time.Time, width, height int) []string {
 }
 
 func (r *row) line(now time.Time) line {
-	l := line{name: r.name, fraction: -1, weight: r.total, index: r.index}
+	l := line{name: r.name, fraction: -1, index: r.index}
 	if r.total > 0 {
 		l.fraction = float64(r.done) / float64(r.total)
 	}
 	docs, bytes := r.meter.rate(now)
 	counted := ""
-	if r.index {
+	if r.meter.docs > 0 {
 		counted = count(r.meter.docs) + " docs"
 	}
 	l.cells = []cell{
@@ -98,9 +100,10 @@ func (r *row) line(now time.Time) line {
 		{bytesPerSecond(bytes), 11, 4},
 		{left(now.Sub(r.began), l.fraction), 12, 1},
 		{"", 12, 3},
-		{r.phase, 10, 5},
+		{r.phase, 13, 5},
 	}
-	if r.index && r.total > 0 {
+	if r.numbered {
+		l.weight = r.total
 		l.cells[5].text = count(r.total-r.done) + " to go"
 	}
 	if !r.index {
@@ -120,7 +123,7 @@ func (b *Board) whole(now time.Time) line {
 		{bytesPerSecond(bytes), 11, 4},
 		{left(now.Sub(b.began), l.fraction), 12, 1},
 		{b.lag(), 12, 3},
-		{"for " + clock(now.Sub(b.began)), 10, 5},
+		{"for " + clock(now.Sub(b.began)), 13, 5},
 	}
 	return l
 }
@@ -129,7 +132,7 @@ func (b *Board) whole(now time.Time) line {
 func (b *Board) lag() string {
 	lag, known := int64(0), false
 	for name := range b.indices {
-		if r := b.rows[name]; r != nil && r.total > 0 {
+		if r := b.rows[name]; r != nil && r.numbered {
 			lag, known = lag+r.total-r.done, true
 		} else if n, ok := b.lags[name]; ok {
 			lag, known = lag+n, true
@@ -150,8 +153,10 @@ func (b *Board) fraction() float64 {
 	for name, over := range b.indices {
 		weight, part := float64(b.goals[name])+1, 0.0
 		if r := b.rows[name]; r != nil && r.total > 0 {
-			weight = max(weight, float64(r.total))
 			part = float64(r.done) / float64(r.total)
+			if r.numbered {
+				weight = max(weight, float64(r.total))
+			}
 		}
 		if over {
 			part = 1
