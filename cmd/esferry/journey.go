@@ -14,31 +14,6 @@ import (
 	"esferry/internal/retry"
 )
 
-func (iv *invocation) planCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "plan",
-		Short:   "Tell how each index would travel, why, and what stands in the way",
-		Long:    "plan asks both clusters and changes nothing. It exits with 1 when something stands in the way.",
-		Example: "  esferry plan -c ferry.yaml\n  esferry plan -c ferry.yaml --json | jq '.indices[] | {index, path, reason}'",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return iv.withLook(cmd.Context(), iv.plan)
-		},
-	}
-}
-
-// plan shows how each index would travel; what stands in the way is the error.
-func (iv *invocation) plan(ctx context.Context, s *session) error {
-	p, err := s.ferry.Plan(ctx)
-	if err != nil {
-		return err
-	}
-	if err := iv.showPlan(p); err != nil {
-		return err
-	}
-	return obstacles(p)
-}
-
 func obstacles(p ferry.Plan) error {
 	if len(p.Obstacles) == 0 {
 		return nil

@@ -22,23 +22,23 @@ import (
 func TestOperator(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710, JVM: []string{lab.Optimized}}, lab.Spec{Engine: lab.OS219, JVM: []string{lab.Optimized}})
-	p.load(t, library(t, 6000), logs("logs-2026.11.01", 6000), logs("streamed-logs", 12_000))
+	p.load(t, library(t, 6000), logs("logs-2026.11.01", 6000), logs("streamed-logs", 8000))
 	here, there := record(t, p.source.URL()), record(t, p.target.URL())
 	p.sourceURL, p.targetURL = here.URL, there.URL
 	hook := filepath.Join(p.dir, "hook.sh")
-	seen := filepath.Join(p.dir, "seen")
-	if err := os.WriteFile(hook, []byte("#!/bin/sh\nset -e\n"+theWorld.binary+" snapshot create --help >/dev/null\necho \"$ESFERRY_EVENT $ESFERRY_FERRY\" >>"+seen+"\necho the hook speaks\n"), 0o600); err != nil {
+	seen, slow := filepath.Join(p.dir, "seen"), filepath.Join(p.dir, "slow")
+	if err := os.WriteFile(hook, []byte("#!/bin/sh\nset -e\n[ \"$ESFERRY_EVENT\" = frozen ] && [ -e "+slow+" ] && sleep 30\n"+theWorld.binary+" snapshot create --help >/dev/null\necho \"$ESFERRY_EVENT $ESFERRY_FERRY\" >>"+seen+"\necho the hook speaks\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	yaml := p.config(t, "operator", `code, "logs-*", "streamed-*"`,
-		"stream: {page: {docs: 500}, rate: {docs_per_second: 4000}}\ncutover: {aliases: {found: code}, hooks: {frozen: ["+hook+"], switched: ["+hook+"]}}\n")
+	settings := "stream: {page: {docs: 500}, rate: {docs_per_second: 4000}}\ncutover:\n  aliases: {found: code}\n  hooks: {frozen: [" + hook + "], switched: [" + hook + "], aborted: [" + hook + "]}\n"
+	yaml := p.config(t, "operator", `code, "logs-*", streamed-logs`, settings)
 
 	dry := dryRuns{pair: p, here: here, there: there, store: filepath.Join(p.dir, "operator.db")}
 	// Nothing is there yet, and nothing is made.
 	dry.want(t, 0, "code", "plan", "-c", yaml)
 	dry.want(t, 0, "code", "run", "--dry-run", "-c", yaml)
 	dry.want(t, 0, "code", "baseline", "--dry-run", "-c", yaml)
-	dry.want(t, 0, "12000", "backfill", "streamed-logs", "--dry-run", "-c", yaml)
+	dry.want(t, 0, "8000", "backfill", "streamed-logs", "--dry-run", "-c", yaml)
 	dry.want(t, 0, "would hold 3 indices", "snapshot", "create", "--name", "first", "--dry-run", "-c", yaml)
 	dry.want(t, 0, "would be registered", "repo", "register", "--dry-run", "-c", yaml)
 	dry.want(t, 1, "carries no index yet", "sync", "--dry-run", "-c", yaml)
@@ -51,7 +51,7 @@ func TestOperator(t *testing.T) {
 	dry.want(t, 0, "0 rejected documents", "deadletter", "retry", "--dry-run", "-c", yaml)
 	dry.want(t, 0, "1 snapshots would be deleted", "snapshot", "delete", "--keep", "0", "--dry-run", "-c", yaml)
 	dry.want(t, 1, "carries it already", "restore", "--dry-run", "-c", yaml)
-	dry.want(t, 1, "refused  hooks: the hook for frozen cannot be run", "cutover", "--dry-run", "-c", yaml)
+	dry.want(t, 1, "refused  hooks: the hook for aborted cannot be run", "cutover", "--dry-run", "-c", yaml)
 	// What the list refuses, the cutover refuses before it holds anybody back.
 	if o := esferry(t, "cutover", "-c", yaml).want(t, 1); !strings.Contains(o.stderr, "chmod +x") {
 		t.Errorf("got %s, want the hook's fault and what to do", o.stderr)
@@ -62,7 +62,7 @@ func TestOperator(t *testing.T) {
 	if err := os.Chmod(hook, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	dry.want(t, 0, "ok       hooks: 2 can be run", "cutover", "--dry-run", "-c", yaml)
+	dry.want(t, 0, "ok       hooks: 3 can be run", "cutover", "--dry-run", "-c", yaml)
 
 	var lap struct {
 		Type    string
@@ -79,13 +79,33 @@ func TestOperator(t *testing.T) {
 	if _, err := os.Stat(seen); err == nil {
 		t.Error("a rehearsal has run a hook")
 	}
+	p.liftsTheFreeze(t, slow, p.config(t, "operator", `code, "logs-*", streamed-logs`, settings+"  max_freeze: 2s\n"))
+	p.config(t, "operator", `code, "logs-*", streamed-logs`, settings)
 	if o := esferry(t, "cutover", "-c", yaml).want(t, 0); !strings.Contains(o.stderr, "the hook speaks") {
 		t.Errorf("got %s, want the hook's own words", o.stderr)
 	}
-	if got := read(t, seen); got != "frozen operator\nswitched operator\n" {
+	if got := read(t, seen); got != "aborted operator\nfrozen operator\nswitched operator\n" {
 		t.Errorf("hooks were told %q", got)
 	}
 	p.mustBeEqual(t, "code", "logs-2026.11.01", "streamed-logs")
+	p.triesDocuments(t)
+}
+
+// liftsTheFreeze cuts over with a hook that takes longer than cutover.max_freeze:
+// the source must take writes again, and the operator must hear why.
+func (p *pair) liftsTheFreeze(t *testing.T, slow, yaml string) {
+	t.Helper()
+	if err := os.WriteFile(slow, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := esferry(t, "cutover", "-c", yaml).want(t, 1)
+	if !strings.Contains(o.stderr, "the freeze took longer than cutover.max_freeze (2s)") || !strings.Contains(o.stderr, "next: see by esferry cutover --rehearse") || !strings.Contains(o.stderr, "the freeze is lifted") {
+		t.Errorf("got %s", o.stderr)
+	}
+	if err := os.Remove(slow); err != nil {
+		t.Fatal(err)
+	}
+	call(t, "POST", p.source.URL()+"/streamed-logs/_doc/lifted?refresh=true", `{"message":"written after the freeze"}`)
 }
 
 // dryRuns are commands that must change nothing.

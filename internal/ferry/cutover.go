@@ -159,7 +159,7 @@ func (c *cutover) frozen(ctx context.Context) error {
 	f := c.ferry
 	if limit := f.options.Cutover.MaxFreeze; limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the freeze took longer than cutover.max_freeze (%s)", limit))
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, &FreezeTooLongError{Limit: limit})
 		defer cancel()
 	}
 	if err := f.change(ctx, func(r *Record) { r.Blocked = c.toBlock() }); err != nil {
