@@ -19,11 +19,11 @@ func (iv *invocation) checkpointCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "checkpoint",
 		Short:   "Read and reset the state of this ferry",
-		Example: "  esferry checkpoint show -c ferry.yaml",
+		Example: "  esferry checkpoint list -c ferry.yaml\n  esferry checkpoint export -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(iv.checkpointShowCommand(), iv.checkpointResetCommand(), iv.checkpointRestoreCommand())
+	cmd.AddCommand(iv.checkpointListCommand(), iv.checkpointShowCommand(), iv.checkpointExportCommand(), iv.checkpointResetCommand(), iv.checkpointRestoreCommand())
 	return cmd
 }
 

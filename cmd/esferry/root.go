@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -24,6 +25,9 @@ type invocation struct {
 	config         string
 	json           bool
 	lines          *report.JSON
+	logging        logging
+	// logger is there once the flags are read.
+	logger *slog.Logger
 	// noProgress: progress is told in lines, on terminals as elsewhere.
 	noProgress bool
 	// bars are on the terminal, once there are any; stderr then writes above them.
@@ -57,6 +61,8 @@ process holds this ferry, 130 interrupted.`,
 	flags.StringVarP(&iv.config, "config", "c", "ferry.yaml", "the ferry's configuration")
 	flags.BoolVar(&iv.json, "json", false, "print JSON: one document, or one line for each event")
 	flags.BoolVar(&iv.noProgress, "no-progress", false, "tell progress in plain lines on a terminal, too")
+	iv.logging.flags(root)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return iv.begin(cmd) }
 	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml") //nolint:errcheck // it fails only for a flag that is not there
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err: err, hint: cmd.CommandPath() + " --help lists the flags"}

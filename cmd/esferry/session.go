@@ -137,7 +137,7 @@ func reach(ctx context.Context, side string, e config.Endpoint) (*cluster.Cluste
 	}
 	c, err := cluster.Dial(cluster.Options{
 		URLs: e.URLs, Authorize: authorize, CAFile: e.TLS.CAFile, CertFile: e.TLS.CertFile, KeyFile: e.TLS.KeyFile,
-		InsecureSkipVerify: e.TLS.InsecureSkipVerify, Gzip: e.Compress,
+		InsecureSkipVerify: e.TLS.InsecureSkipVerify, Gzip: e.Compress, Logger: tracer(ctx),
 	})
 	if err != nil {
 		return nil, &usageError{err: fmt.Errorf("%s: %w", side, err)}

@@ -17,12 +17,15 @@ import (
 // watchEvery is how often status --watch looks again.
 const watchEvery = 2 * time.Second
 
-// observer tells events: JSON lines to stdout, bars to a terminal, or plain lines
-// to stderr.
+// observer tells events: JSON lines to stdout, records to a log that is JSON, bars
+// to a terminal, or plain lines to stderr.
 func (iv *invocation) observer() report.Observer {
 	if iv.json {
 		iv.lines = report.NewJSON(iv.stdout)
 		return iv.lines
+	}
+	if log, ok := iv.logged(); ok {
+		return log
 	}
 	if iv.bars != nil {
 		return iv.bars

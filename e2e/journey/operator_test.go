@@ -122,7 +122,7 @@ func (d dryRuns) want(t *testing.T, code int, says string, args ...string) {
 	d.here.take()
 	d.there.take()
 	before, absent := os.ReadFile(d.store)
-	o := esferry(t, args...).want(t, code)
+	o := finished(t, theWorld.released, args...).want(t, code)
 	if !strings.Contains(o.stdout+o.stderr, says) {
 		t.Errorf("%v: got\n%s%s\nwant it to say %q", args, o.stdout, o.stderr, says)
 	}
