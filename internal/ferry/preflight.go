@@ -17,6 +17,15 @@ func (f *Ferry) Preflight(ctx context.Context) ([]preflight.Finding, error) {
 	}
 	o := f.options.Cutover
 	c := preflight.Crossing{Source: f.source, Target: f.target, MaxLag: o.MaxLag, Aliases: o.Aliases, Hooks: o.Hooks}
+	names, err := f.source.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if o := f.options.Select; o.Match(name) && !f.carries(name) {
+			c.New = append(c.New, name)
+		}
+	}
 	for _, ix := range indices {
 		d, err := ix.due(ctx)
 		if err != nil {

@@ -11,6 +11,8 @@ import (
 type Crossing struct {
 	Source, Target *cluster.Cluster
 	Indices        []Carried
+	// New are indices of the source that are asked for and not carried.
+	New []string
 	// MaxLag is how many operations may be outstanding when the freeze begins.
 	MaxLag int64
 	// Aliases of the configuration, to indices of the target.
@@ -72,6 +74,7 @@ func Cutover(ctx context.Context, c Crossing) ([]Finding, error) {
 		{"source healthy", sourceHealthy},
 		{"target healthy", targetHealthy},
 		{"room on the target", roomLeft},
+		{"nothing new", allCarried},
 		{"lag", caughtUp},
 		{"last comparison", compared},
 		{"aliases", aliasesFree},

@@ -69,7 +69,7 @@ func TestCutover(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(found) != 7 {
+		if len(found) != 8 {
 			t.Errorf("got %d findings, want one for each check", len(found))
 		}
 		for _, one := range found {
@@ -88,6 +88,7 @@ func TestCutover(t *testing.T) {
 	f(nil, nil, "", "", "")
 	f(map[string]string{"/_cluster/health/users": `{"indices":{"users":{"status":"red","number_of_shards":2,"active_primary_shards":1}}}`}, nil,
 		"target healthy", preflight.Refused, "1 of 2 primary shards of index users")
+	f(nil, func(c *preflight.Crossing) { c.New = []string{"tomorrow"} }, "nothing new", preflight.Refused, "index tomorrow is new on the source")
 	full := func(free string) map[string]string {
 		return map[string]string{"/_nodes/stats/fs": `{"nodes":{"a":{"name":"hot","fs":{"total":{"total_in_bytes":100,"available_in_bytes":` + free + `}}}}}`}
 	}
