@@ -60,7 +60,7 @@ func table() []row {
 
 		{"internal/draft", nil, nil},
 		{"internal/iam", nil, nil},
-		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6", "github.com/prometheus/client_golang"}},
+		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6", "github.com/prometheus/client_golang", "github.com/vbauerster/mpb/v8"}},
 		{"internal/report/page", []string{"internal/history"}, nil},
 		{"internal/history", []string{"checkpoint", "internal/report"}, nil},
 		{"internal/control", with(leaves, "internal/report"), nil},
