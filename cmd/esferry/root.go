@@ -24,6 +24,8 @@ type invocation struct {
 	config         string
 	json           bool
 	lines          *report.JSON
+	// watchers hear of events beside whoever prints them.
+	watchers []report.Observer
 	// run is what the command did, once a job has been done.
 	run *runTotals
 }
@@ -57,7 +59,7 @@ process holds this ferry, 130 interrupted.`,
 	root.AddCommand(
 		iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
 		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(), iv.deadletterCommand(),
-		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.ctlCommand(), iv.manualCommand(),
+		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.serveCommand(), iv.ctlCommand(), iv.manualCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)

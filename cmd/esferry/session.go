@@ -17,6 +17,7 @@ import (
 	"esferry/internal/control"
 	"esferry/internal/ferry"
 	"esferry/internal/group"
+	"esferry/internal/report"
 )
 
 // session is an open ferry: both clusters probed, the store held.
@@ -157,7 +158,7 @@ func available(c *config.Config) error {
 
 func (iv *invocation) options(ctx context.Context, c *config.Config, source *cluster.Cluster) (ferry.Options, error) {
 	o := ferry.Options{
-		Name: c.Name, Select: &c.Indices, Observer: iv.observer(),
+		Name: c.Name, Select: &c.Indices, Observer: report.Tee(append(iv.watchers, iv.observer())...),
 		IgnoreDeletes: c.Deletes == config.DeletesIgnore, MaxDelete: float64(c.MaxDelete) / 100,
 		Reconcile: ferry.ReconcileOptions{Dir: filepath.Dir(c.Checkpoint.Path), VersionsOnly: c.Reconcile == config.ReconcileVersions},
 		Stream: ferry.StreamOptions{

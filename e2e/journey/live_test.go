@@ -1,0 +1,287 @@
+package journey_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"esferry/internal/lab"
+)
+
+const token = "a token that nobody guesses"
+
+// TestLivePage follows two indices, gives a frozen cutover up from the command
+// line, and then drives a whole one in a browser.
+func TestLivePage(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, lab.Spec{Engine: lab.ES68}, lab.Spec{Engine: lab.OS219})
+	p.load(t, library(t, 2000), logs("logs-2026.11.01", 3000))
+	hold := filepath.Join(p.dir, "hold")
+	yaml := p.config(t, "live", "code, logs-2026.11.01", "cutover: {hooks: {frozen: [sh, -c, 'while [ -e "+hold+" ]; do sleep 0.1; done']}}\n")
+	if err := os.WriteFile(filepath.Join(p.dir, "token"), []byte(token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stop := p.writing(t, 100, "code", "logs-2026.11.01")
+	run := started(t, "serve", "--listen", "127.0.0.1:0", "--token-file", filepath.Join(p.dir, "token"), "--interval", "500ms", "--json", "-c", yaml)
+	page := run.address(t)
+	wait := run.ended(t)
+	b := browsing(t, page)
+	b.signIn(t)
+	b.until(t, "both indices are kept up", `document.querySelector("#carried").textContent === "2 of 2" && document.querySelector("#state").textContent === "following"`)
+
+	t.Run("given up from the command line", func(t *testing.T) { p.givenUp(t, yaml, hold) })
+	b.until(t, "the page says so", `document.querySelector("#cutover-text").textContent.includes("given up")`)
+	b.look(t, "following", 1180, false)
+	b.look(t, "following", 390, true)
+
+	t.Run("paused and bounded", func(t *testing.T) { b.pauses(t, yaml) })
+
+	b.until(t, "the checklist is green", `document.querySelectorAll("#checks .bad").length === 0`)
+	b.click(t, "#cutover")
+	b.click(t, "#ask-yes")
+	b.until(t, "it is done", `document.querySelector("#state").textContent === "switched"`)
+	stop()
+	b.look(t, "switched", 390, false)
+	b.look(t, "switched", 1180, true)
+	p.mustBeEqual(t, "code", "logs-2026.11.01")
+	if got := call(t, "GET", p.target.URL()+"/_alias/search", ""); !strings.Contains(got, `"code"`) {
+		t.Errorf("the alias of the target: got %s, want index code", got)
+	}
+	if o := esferry(t, "ctl", "cutover", "-c", yaml).want(t, 1); !strings.Contains(o.stderr, "everything is switched already") {
+		t.Errorf("another cutover: got %s", o.stderr)
+	}
+	if err := run.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	b.until(t, "the end", `document.querySelector("#connection").textContent.startsWith("ended")`)
+	if code := wait(); code != 0 {
+		t.Errorf("got exit code %d after the switch, want 0: %s", code, tail(run.stderr.String()))
+	}
+	b.mustBeQuiet(t)
+}
+
+// givenUp freezes for as long as a file is there, and lets ctl abort lift that.
+func (p *pair) givenUp(t *testing.T, yaml, hold string) {
+	t.Helper()
+	if o := esferry(t, "ctl", "abort", "-c", yaml).want(t, 1); !strings.Contains(o.stderr, "no cutover is under way") {
+		t.Errorf("without a cutover: got %s", o.stderr)
+	}
+	if err := os.WriteFile(hold, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	waiting := started(t, "ctl", "cutover", "-c", yaml)
+	blocked := func() bool {
+		return strings.Contains(call(t, "GET", p.source.URL()+"/code/_settings?flat_settings=true", ""), "blocks.write")
+	}
+	until(t, "the freeze", blocked)
+	if o := esferry(t, "ctl", "cutover", "-c", yaml).want(t, 1); !strings.Contains(o.stderr, "under way already") {
+		t.Errorf("a second cutover: got %s", o.stderr)
+	}
+	o := esferry(t, "ctl", "abort", "--json", "-c", yaml).want(t, 0)
+	var ended struct{ Type, State string }
+	decode(t, o.stdout, &ended)
+	if ended.Type != "cutover" || ended.State != "given_up" || blocked() {
+		t.Errorf("got %s, blocked: %v", o.stdout, blocked())
+	}
+	if code := waiting.end(t); code != 1 || !strings.Contains(waiting.stderr.String(), "given up") {
+		t.Errorf("whoever waited for it: got exit code %d and %s", code, waiting.stderr.String())
+	}
+	if err := os.Remove(hold); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// address reads events until one tells where the page is.
+func (p *process) address(t *testing.T) string {
+	t.Helper()
+	for {
+		line, ok := p.next()
+		if !ok {
+			p.end(t)
+			t.Fatalf("it ended before it told of a page: %s", tail(p.stderr.String()))
+		}
+		if at := regexp.MustCompile(`the live page is (http://[0-9.:]+/)`).FindStringSubmatch(line); at != nil {
+			return at[1]
+		}
+	}
+}
+
+// browser is a headless Chromium that looks at one page.
+type browser struct {
+	ctx  context.Context
+	page string
+
+	mu sync.Mutex
+	// others are hosts beside the page's that were asked for anything, and
+	// complaints are what the console was told.
+	others, complaints []string
+}
+
+// browsing starts one for the length of a test. Without a Chromium the test fails.
+func browsing(t *testing.T, page string) *browser {
+	t.Helper()
+	// Root may not have the sandbox, and a container's /dev/shm may be small.
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.Flag("disable-dev-shm-usage", true))
+	allocated, free := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(free)
+	ctx, end := chromedp.NewContext(allocated)
+	t.Cleanup(end)
+	b := &browser{ctx: ctx, page: page}
+	own, err := url.Parse(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := chromedp.Listen(ctx, b.hear(own.Host)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	b.do(t, chromedp.Navigate(page))
+	return b
+}
+
+// hear keeps what the browser did beside showing the page.
+func (b *browser) hear(own string) func(event any) {
+	return func(event any) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		switch e := event.(type) {
+		case *network.EventRequestWillBeSent:
+			if asked, err := url.Parse(e.Request.URL); err != nil || asked.Host != own {
+				b.others = append(b.others, e.Request.URL)
+			}
+		case *runtime.EventExceptionThrown:
+			b.complaints = append(b.complaints, fmt.Sprintf("%+v", e.ExceptionDetails))
+		case *runtime.EventConsoleAPICalled:
+			b.complaints = append(b.complaints, fmt.Sprintf("%+v", e))
+		case *log.EventEntryAdded:
+			b.complaints = append(b.complaints, e.Entry.Text)
+		}
+	}
+}
+
+type action = chromedp.Action[chromedp.Void]
+
+func (b *browser) do(t *testing.T, actions ...action) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		t.Fatalf("%v; the console was told %q", err, b.complaints)
+	}
+}
+
+// asked gives what an expression is on the page.
+func asked[T any](t *testing.T, b *browser, expression string) T {
+	t.Helper()
+	is, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		t.Fatalf("%s: %v", expression, err)
+	}
+	return is
+}
+
+// signIn gives a wrong token, and then the right one.
+func (b *browser) signIn(t *testing.T) {
+	t.Helper()
+	give := func(text string) {
+		t.Helper()
+		b.do(t, chromedp.WaitVisible(chromedp.CSS("#token")), chromedp.SendKeys(chromedp.CSS("#token"), text), chromedp.Submit(chromedp.CSS("#token")))
+	}
+	give("another")
+	b.do(t, chromedp.WaitVisible(chromedp.CSS("#refused")))
+	give(token)
+	b.do(t, chromedp.WaitVisible(chromedp.CSS("#page")))
+}
+
+func (b *browser) click(t *testing.T, selector string) {
+	t.Helper()
+	b.do(t, chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
+}
+
+// until waits for a condition of the page.
+func (b *browser) until(t *testing.T, what, condition string) {
+	t.Helper()
+	until(t, what, func() bool { return asked[bool](t, b, condition) })
+}
+
+// pauses by the page and asks the command line; what one sets, the other shows.
+func (b *browser) pauses(t *testing.T, yaml string) {
+	t.Helper()
+	b.click(t, "#pause")
+	b.until(t, "the pause", `document.querySelector("#state").textContent === "paused"`)
+	if now := ctl(t, yaml, "rate", "--docs-per-second", "5000"); !now.Paused || now.Rate.Docs != 5000 {
+		t.Errorf("after the button: got %+v", now)
+	}
+	b.until(t, "the rate", `document.querySelector("#pace").textContent.includes("5,000 documents/s")`)
+	b.do(t, chromedp.SendKeys(chromedp.CSS("#rate"), "0"), chromedp.Submit(chromedp.CSS("#rate")))
+	b.click(t, "#resume")
+	b.until(t, "the end of the pause", `document.querySelector("#state").textContent === "following" && document.querySelector("#pace").textContent.includes("without bounds")`)
+}
+
+// look checks that the page fits, light or dark, and keeps a picture where
+// ESFERRY_PICTURES names a folder.
+func (b *browser) look(t *testing.T, name string, width int64, dark bool) {
+	t.Helper()
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
+	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features}); err != nil {
+		t.Fatal(err)
+	}
+	b.do(t, chromedp.EmulateViewport(width, 844))
+	b.until(t, "the plots to fit", `page.plots.every((p) => p.at.clientWidth === p.u.width)`)
+	wide := asked[bool](t, b, `document.documentElement.scrollWidth > innerWidth`)
+	back := asked[string](t, b, `getComputedStyle(document.body).backgroundColor`)
+	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wide {
+		t.Errorf("%s: the page is wider than %d px", name, width)
+	}
+	if want := map[bool]string{false: "rgb(244, 246, 248)", true: "rgb(16, 22, 28)"}[dark]; back != want {
+		t.Errorf("%s, %s: got background %s, want %s", name, scheme, back, want)
+	}
+	if folder := os.Getenv("ESFERRY_PICTURES"); folder != "" {
+		file := filepath.Join(folder, strings.Join([]string{name, map[bool]string{true: "phone", false: "desktop"}[width < 500], scheme}, "-")+".png")
+		if err := os.WriteFile(file, picture, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// mustBeQuiet checks what the browser did beside showing the page.
+func (b *browser) mustBeQuiet(t *testing.T) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.others) > 0 {
+		t.Errorf("the page asked others: %q", b.others)
+	}
+	if len(b.complaints) > 0 {
+		t.Errorf("the console was told %q", b.complaints)
+	}
+}
