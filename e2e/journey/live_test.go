@@ -236,7 +236,7 @@ func (b *browser) pauses(t *testing.T, yaml string) {
 	b.until(t, "the rate", `document.querySelector("#pace").textContent.includes("5,000 documents/s")`)
 	b.do(t, chromedp.SendKeys(chromedp.CSS("#rate"), "0"), chromedp.Submit(chromedp.CSS("#rate")))
 	b.click(t, "#resume")
-	b.until(t, "the end of the pause", `document.querySelector("#state").textContent === "following" && document.querySelector("#pace").textContent.includes("without bounds")`)
+	b.until(t, "the end of the pause", `document.querySelector("#state").textContent === "following" && document.querySelector("#pace").textContent.includes("Boundsnone")`)
 }
 
 // look checks that the page fits, light or dark, and keeps a picture where

@@ -23,7 +23,7 @@ var (
 	engine   = with(leaves, "internal/cluster")
 	compared = with(engine, "internal/digest")
 	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/metadata", "internal/preflight", "internal/report")
-	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "checkpoint/boltstore", "checkpoint/etcdstore")
+	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "internal/live", "checkpoint/boltstore", "checkpoint/etcdstore")
 	anything = []string{"..."}
 )
 
@@ -58,6 +58,7 @@ func table() []row {
 
 		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6", "github.com/prometheus/client_golang"}},
 		{"internal/control", with(leaves, "internal/report"), nil},
+		{"internal/live", with(leaves, "internal/report"), nil},
 		{"internal/config", leaves, []string{"github.com/goccy/go-yaml"}},
 		{"internal/ferry", with(journey, "internal/joint"), []string{"golang.org/x/sync/semaphore"}},
 		// AWS here is the credential chain, made once and handed in like stores and clusters.

@@ -54,7 +54,7 @@ func (l *Lookout) listed() Check {
 		return Check{Name: name, Reason: "the source's indices cannot be listed: " + l.unlisted.Error()}
 	}
 	const most = 3
-	fault := fmt.Sprintf("not carried: %s", strings.Join(l.fresh[:min(most, len(l.fresh))], ", "))
+	fault := "not carried: " + strings.Join(l.fresh[:min(most, len(l.fresh))], ", ")
 	if n := len(l.fresh) - most; n > 0 {
 		fault += fmt.Sprintf(" and %d more", n)
 	}

@@ -69,12 +69,10 @@ func NewLookout(f *Ferry) *Lookout {
 
 // Run looks until ctx ends, and then returns nil.
 func (l *Lookout) Run(ctx context.Context) error {
-	for {
+	for next := error(nil); next == nil; next = retry.Sleep(ctx, lookEvery) {
 		l.look(ctx)
-		if retry.Sleep(ctx, lookEvery) != nil {
-			return nil
-		}
 	}
+	return nil
 }
 
 func (l *Lookout) look(ctx context.Context) {

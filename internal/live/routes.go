@@ -26,7 +26,7 @@ const (
 // it (NOTICE).
 //
 //go:embed static
-var static embed.FS //nolint:gochecknoglobals // go:embed wants a variable
+var static embed.FS
 
 func (p *Page) routes() http.Handler {
 	mux := http.NewServeMux()

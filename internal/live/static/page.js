@@ -150,15 +150,17 @@ function indexRow(i) {
   if (i.target !== i.index) name.append(text("small", "→ " + i.target));
   const phase = text("td");
   phase.append(text("span", i.phase, "chip" + (i.phase === "switched" || i.phase === "current" ? " good" : "")));
-  const counts = text("td");
+  const counts = text("td", undefined, "verdict");
   counts.append(verdict(i));
   const n = (v, wide) => text("td", v === undefined ? "–" : number(v), "n" + (wide ? " wide" : ""));
-  tr.append(name, phase, n(i.lag), n(i.counts?.source_docs), n(i.counts?.target_docs), counts, n(i.applied, true), n(i.deleted, true), n(i.rejected, true));
+  tr.append(name, phase, n(i.lag), n(i.counts?.source_docs, true), n(i.counts?.target_docs, true), counts, n(i.applied, true), n(i.deleted, true), n(i.rejected, true));
   if (!page.open.has(i.index)) return [tr];
   const shards = text("tr"), cell = text("td"), list = text("div", undefined, "shards");
   cell.colSpan = 9;
+  const c = i.counts;
+  if (c) list.append(text("span", number(c.source_docs) + " documents on the source, " + number(c.target_docs) + " on the target, counted at " + new Date(c.at).toLocaleTimeString("en-GB")));
   for (const s of page.shards.get(i.index) || []) list.append(text("span", "shard " + s.shard.shard + ": carried up to " + number(s.w) + ", settled to " + number(s.s) + ", term " + s.term));
-  if (!list.childElementCount) list.append(text("span", "No watermarks: this index is compared as a whole, or has not begun."));
+  if (!page.shards.get(i.index)?.length) list.append(text("span", "No watermarks: this index is compared as a whole, or has not begun."));
   cell.append(list);
   shards.append(cell);
   return [tr, shards];
@@ -186,7 +188,8 @@ function showPace(f) {
   if (rate.bytes_per_second) bounds.push(bytes(rate.bytes_per_second) + "/s");
   if (rate.requests_per_second) bounds.push(number(rate.requests_per_second) + " requests/s");
   const pairs = [
-    ["Reading", f.pace?.paused ? "paused" : f.pace?.lifted ? "without bounds, under the freeze" : bounds.length ? "at most " + bounds.join(", ") : "without bounds"],
+    ["Reading", f.pace?.paused ? "paused" : "goes on"],
+    ["Bounds", f.pace?.lifted ? "none under the freeze" : bounds.join(", ") || "none"],
     ["Writers", f.writers.writers + " of at most " + f.writers.most],
     ["Bulks of at most", bytes(f.writers.bulk_bytes)],
     ["Target had no room (429)", number(f.writers.busy) + " times"],
@@ -243,7 +246,7 @@ function showFigures(u) {
 }
 
 function alarm(u) {
-  const lines = [];
+  const lines = page.refusal && u.sample.at < page.refusal.until ? [page.refusal.text] : [];
   if (u.end && u.end.message) lines.push("The ferry has ended: " + u.end.message + (u.end.next_step ? "\nNext: " + u.end.next_step : ""));
   else if (u.ready && !u.end) lines.push(u.ready);
   show("alarm", lines.length > 0);
@@ -255,7 +258,7 @@ function render(u) {
   const f = u.view.ferry, [state, tone] = stateOf(u);
   document.title = f.name + ": " + state;
   $("name").textContent = f.name;
-  $("route").textContent = f.sides.map((s) => s.engine).join(" → ");
+  $("route").textContent = f.sides.map((s) => s.engine.replace("elasticsearch", "Elasticsearch").replace("opensearch", "OpenSearch")).join(" → ");
   if ($("state").textContent !== state) $("state").textContent = state;
   $("state").className = "chip " + tone;
   alarm(u);
@@ -274,9 +277,9 @@ function render(u) {
 async function command(name, body) {
   const answer = await fetch("/do/" + name, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body || {}) });
   if (answer.ok) return;
-  show("alarm", true);
-  $("alarm").textContent = name + ": " + (await answer.text()).trim();
   if (answer.status === 401) location.reload();
+  page.refusal = { text: name + " is refused: " + (await answer.text()).trim(), until: page.last.sample.at + 15 };
+  alarm(page.last);
 }
 
 function askCutover() {
