@@ -55,7 +55,7 @@ func (r rates) over(now batch.Rates) (batch.Rates, error) {
 }
 
 // Do implements control.Handler.
-func (s steering) Do(ctx context.Context, command string, arguments json.RawMessage) (any, error) {
+func (s steering) Do(_ context.Context, command string, arguments json.RawMessage) (any, error) {
 	switch command {
 	case "pause":
 		if err := s.ferry.Pause(); err != nil {
@@ -83,7 +83,7 @@ func (s steering) Do(ctx context.Context, command string, arguments json.RawMess
 	case "cutover":
 		return s.attempt(s.ferry.AskCutover())
 	case "abort":
-		return s.attempt(s.ferry.AbortCutover(ctx))
+		return s.attempt(s.ferry.AbortCutover())
 	default:
 		return nil, control.ErrUnknown
 	}

@@ -28,7 +28,7 @@ func (iv *invocation) askCutoverCommand() *cobra.Command {
 hold the writers back, carry what is left, verify and switch. It waits and tells the
 steps; interrupted, the cutover goes on. Where it fails, the freeze is lifted and the
 source is followed as before.`,
-		Example: "  esferry ctl cutover -c ferry.yaml\n  esferry ctl abort -c ferry.yaml",
+		Example: "  esferry ctl cutover -c ferry.yaml\n  esferry ctl cutover --json -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return iv.order(cmd.Context(), "cutover", ferry.CutoverSwitched)

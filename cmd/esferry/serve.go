@@ -125,6 +125,10 @@ func (iv *invocation) served(ctx context.Context, page *live.Page, d *deck, inte
 // voyage carries everything, follows the source until a cutover that was asked
 // for has switched, and then waits to be interrupted, for whoever looks.
 func (iv *invocation) voyage(ctx context.Context, f *ferry.Ferry, interval time.Duration) error {
+	// Before anything that takes long: writers may be waiting.
+	if err := f.Aftermath(ctx); err != nil {
+		return err
+	}
 	p, err := f.Plan(ctx)
 	if err != nil {
 		return err

@@ -31,15 +31,16 @@ func TestLivePage(t *testing.T) {
 	p := newPair(t, lab.Spec{Engine: lab.ES68}, lab.Spec{Engine: lab.OS219})
 	p.load(t, library(t, 2000), logs("logs-2026.11.01", 3000))
 	hold := filepath.Join(p.dir, "hold")
-	yaml := p.config(t, "live", "code, logs-2026.11.01", "cutover: {hooks: {frozen: [sh, -c, 'while [ -e "+hold+" ]; do sleep 0.1; done']}}\n")
+	yaml := p.config(t, "live", "code, logs-*", "cutover: {hooks: {frozen: [sh, -c, 'while [ -e "+hold+" ]; do sleep 0.1; done']}}\n")
 	if err := os.WriteFile(filepath.Join(p.dir, "token"), []byte(token+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	stop := p.writing(t, 100, "code", "logs-2026.11.01")
-	run := started(t, "serve", "--listen", "127.0.0.1:0", "--token-file", filepath.Join(p.dir, "token"), "--interval", "500ms", "--json", "-c", yaml)
-	page := run.address(t)
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--token-file", filepath.Join(p.dir, "token"), "--interval", "500ms", "--json", "-c", yaml}
+	run := started(t, args...)
+	b := browsing(t)
+	b.visit(t, run.address(t))
 	wait := run.ended(t)
-	b := browsing(t, page)
 	b.signIn(t)
 	b.until(t, "both indices are kept up", `document.querySelector("#carried").textContent === "2 of 2" && document.querySelector("#state").textContent === "following"`)
 
@@ -48,7 +49,21 @@ func TestLivePage(t *testing.T) {
 	b.look(t, "following", 1180, false)
 	b.look(t, "following", 390, true)
 
+	t.Run("killed in the freeze", func(t *testing.T) { p.killedFrozen(t, yaml, hold, run, wait) })
+	b.until(t, "the page misses it", `document.querySelector("#state").textContent === "no connection"`)
+	run = started(t, args...)
+	page := run.address(t)
+	run.await(t, "an earlier run had left its freeze")
+	if p.blocked(t) {
+		t.Error("the freeze of the one that died was not lifted")
+	}
+	b.visit(t, page)
+	wait = run.ended(t)
+	b.signIn(t)
+
 	t.Run("paused and bounded", func(t *testing.T) { b.pauses(t, yaml) })
+
+	t.Run("refused for a new index", func(t *testing.T) { p.refused(t, b) })
 
 	b.until(t, "the checklist is green", `document.querySelectorAll("#checks .bad").length === 0`)
 	b.click(t, "#cutover")
@@ -84,18 +99,15 @@ func (p *pair) givenUp(t *testing.T, yaml, hold string) {
 		t.Fatal(err)
 	}
 	waiting := started(t, "ctl", "cutover", "-c", yaml)
-	blocked := func() bool {
-		return strings.Contains(call(t, "GET", p.source.URL()+"/code/_settings?flat_settings=true", ""), "blocks.write")
-	}
-	until(t, "the freeze", blocked)
+	until(t, "the freeze", func() bool { return p.blocked(t) })
 	if o := esferry(t, "ctl", "cutover", "-c", yaml).want(t, 1); !strings.Contains(o.stderr, "under way already") {
 		t.Errorf("a second cutover: got %s", o.stderr)
 	}
 	o := esferry(t, "ctl", "abort", "--json", "-c", yaml).want(t, 0)
 	var ended struct{ Type, State string }
 	decode(t, o.stdout, &ended)
-	if ended.Type != "cutover" || ended.State != "given_up" || blocked() {
-		t.Errorf("got %s, blocked: %v", o.stdout, blocked())
+	if ended.Type != "cutover" || ended.State != "given_up" || p.blocked(t) {
+		t.Errorf("got %s, and a block: %v", o.stdout, p.blocked(t))
 	}
 	if code := waiting.end(t); code != 1 || !strings.Contains(waiting.stderr.String(), "given up") {
 		t.Errorf("whoever waited for it: got exit code %d and %s", code, waiting.stderr.String())
@@ -103,6 +115,50 @@ func (p *pair) givenUp(t *testing.T, yaml, hold string) {
 	if err := os.Remove(hold); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// blocked reports whether the source refuses writes.
+func (p *pair) blocked(t *testing.T) bool {
+	t.Helper()
+	return strings.Contains(call(t, "GET", p.source.URL()+"/code/_settings?flat_settings=true", ""), "blocks.write")
+}
+
+// killedFrozen kills the ferry under the freeze; who waits for the cutover hears
+// of it.
+func (p *pair) killedFrozen(t *testing.T, yaml, hold string, run *process, wait func() int) {
+	t.Helper()
+	if err := os.WriteFile(hold, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	waiting := started(t, "ctl", "cutover", "-c", yaml)
+	until(t, "the freeze", func() bool { return p.blocked(t) })
+	if err := run.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// Its hook would hold its output open.
+	if err := os.Remove(hold); err != nil {
+		t.Fatal(err)
+	}
+	wait()
+	if code := waiting.end(t); code != 1 || !strings.Contains(waiting.stderr.String(), "the ferry has ended before its cutover") {
+		t.Errorf("whoever waited for it: got exit code %d and %s", code, waiting.stderr.String())
+	}
+}
+
+// refused cuts over although the checklist names an index that is not carried:
+// that fails before the freeze, and the page says why.
+func (p *pair) refused(t *testing.T, b *browser) {
+	t.Helper()
+	call(t, "PUT", p.source.URL()+"/logs-new", "")
+	b.until(t, "the red line", `document.querySelector("#checks").textContent.includes("not carried: logs-new")`)
+	b.click(t, "#cutover")
+	if got := asked[string](t, b, `document.querySelector("#ask").textContent`); !strings.Contains(got, "not carried: logs-new") {
+		t.Errorf("the question does not name what is red: %s", got)
+	}
+	b.click(t, "#ask-yes")
+	b.until(t, "the failure", `document.querySelector("#cutover-text").textContent.includes("index logs-new is new on the source")`)
+	b.until(t, "that it follows as before", `document.querySelector("#state").textContent === "following"`)
+	call(t, "DELETE", p.source.URL()+"/logs-new", "")
 }
 
 // address reads events until one tells where the page is.
@@ -122,17 +178,18 @@ func (p *process) address(t *testing.T) string {
 
 // browser is a headless Chromium that looks at one page.
 type browser struct {
-	ctx  context.Context
-	page string
+	ctx context.Context
 
 	mu sync.Mutex
+	// own is the page's host.
+	own string
 	// others are hosts beside the page's that were asked for anything, and
 	// complaints are what the console was told.
 	others, complaints []string
 }
 
 // browsing starts one for the length of a test. Without a Chromium the test fails.
-func browsing(t *testing.T, page string) *browser {
+func browsing(t *testing.T) *browser {
 	t.Helper()
 	// Root may not have the sandbox, and a container's /dev/shm may be small.
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.Flag("disable-dev-shm-usage", true))
@@ -140,12 +197,8 @@ func browsing(t *testing.T, page string) *browser {
 	t.Cleanup(free)
 	ctx, end := chromedp.NewContext(allocated)
 	t.Cleanup(end)
-	b := &browser{ctx: ctx, page: page}
-	own, err := url.Parse(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := chromedp.Listen(ctx, b.hear(own.Host)); err != nil {
+	b := &browser{ctx: ctx}
+	if err := chromedp.Listen(ctx, b.hear); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
@@ -154,25 +207,38 @@ func browsing(t *testing.T, page string) *browser {
 	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
 		t.Fatal(err)
 	}
-	b.do(t, chromedp.Navigate(page))
 	return b
 }
 
+// visit goes to a page.
+func (b *browser) visit(t *testing.T, page string) {
+	t.Helper()
+	at, err := url.Parse(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	b.own = at.Host
+	b.mu.Unlock()
+	b.do(t, chromedp.Navigate(page))
+}
+
 // hear keeps what the browser did beside showing the page.
-func (b *browser) hear(own string) func(event any) {
-	return func(event any) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		switch e := event.(type) {
-		case *network.EventRequestWillBeSent:
-			if asked, err := url.Parse(e.Request.URL); err != nil || asked.Host != own {
-				b.others = append(b.others, e.Request.URL)
-			}
-		case *runtime.EventExceptionThrown:
-			b.complaints = append(b.complaints, fmt.Sprintf("%+v", e.ExceptionDetails))
-		case *runtime.EventConsoleAPICalled:
-			b.complaints = append(b.complaints, fmt.Sprintf("%+v", e))
-		case *log.EventEntryAdded:
+func (b *browser) hear(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		if asked, err := url.Parse(e.Request.URL); err != nil || asked.Host != b.own {
+			b.others = append(b.others, e.Request.URL)
+		}
+	case *runtime.EventExceptionThrown:
+		b.complaints = append(b.complaints, fmt.Sprintf("%+v", e.ExceptionDetails))
+	case *runtime.EventConsoleAPICalled:
+		b.complaints = append(b.complaints, fmt.Sprintf("%+v", e))
+	case *log.EventEntryAdded:
+		// The one that was killed under the page's eyes is expected to be missed.
+		if !strings.Contains(e.Entry.Text, "net::ERR_") {
 			b.complaints = append(b.complaints, e.Entry.Text)
 		}
 	}
@@ -234,7 +300,8 @@ func (b *browser) pauses(t *testing.T, yaml string) {
 		t.Errorf("after the button: got %+v", now)
 	}
 	b.until(t, "the rate", `document.querySelector("#pace").textContent.includes("5,000 documents/s")`)
-	b.do(t, chromedp.SendKeys(chromedp.CSS("#rate"), "0"), chromedp.Submit(chromedp.CSS("#rate")))
+	b.do(t, chromedp.SendKeys(chromedp.CSS("#rate"), "0"))
+	b.click(t, "#rate-form button")
 	b.click(t, "#resume")
 	b.until(t, "the end of the pause", `document.querySelector("#state").textContent === "following" && document.querySelector("#pace").textContent.includes("Boundsnone")`)
 }

@@ -13,6 +13,9 @@ import (
 // returns nil. A cutover that fails or is given up ends nothing: the freeze is
 // lifted, and the source is followed as before.
 func (f *Ferry) Follow(ctx context.Context, interval time.Duration) error {
+	if err := f.Aftermath(ctx); err != nil {
+		return err
+	}
 	defer f.follows()()
 	for !f.switched() {
 		if err := f.Sync(ctx); err != nil {
@@ -31,6 +34,26 @@ func (f *Ferry) Follow(ctx context.Context, interval time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// Aftermath settles what a process that died in a cutover has left, before the
+// source is followed: it finishes a switch that had begun, and lifts a freeze
+// otherwise, since nobody waits for its end any more.
+func (f *Ferry) Aftermath(ctx context.Context) error {
+	switch state := f.record(); {
+	case len(state.Switching) > 0:
+		f.note(report.Event{Kind: report.Noted, Message: "an earlier run has verified everything and begun to switch: that is finished now"})
+		_, err := f.Cutover(ctx)
+		return err
+	case len(state.Blocked) > 0:
+		if err := f.lift(ctx); err != nil {
+			return err
+		}
+		f.note(report.Event{Kind: report.Noted, Message: "an earlier run had left its freeze: it is lifted, and the source serves writes again"})
+		return nil
+	default:
+		return nil
+	}
 }
 
 // Arrive is Sync, and then the cutover where one was asked for meanwhile.

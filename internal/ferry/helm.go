@@ -88,29 +88,22 @@ func (f *Ferry) AskCutover() error {
 }
 
 // AbortCutover gives up the cutover that is asked for or under way, which then
-// lifts the freeze: Attempt tells when it has ended. Without one it lifts the
-// blocks that an earlier process has left. Once everything is verified and the
-// switch begins it is refused. Safe for concurrent use.
-func (f *Ferry) AbortCutover(ctx context.Context) error {
+// lifts the freeze: Attempt tells when it has ended. Once everything is verified
+// and the switch begins it is refused. Safe for concurrent use.
+func (f *Ferry) AbortCutover() error {
 	f.mu.Lock()
-	attempt, giveUp, state := f.attempt, f.giveUp, f.state
-	asked := attempt.Open() && attempt.State == CutoverAsked
-	if asked {
-		f.attempt = attempt.ending(ErrGivenUp)
-	}
-	f.mu.Unlock()
+	defer f.mu.Unlock()
 	switch {
-	case asked:
-		return nil
-	case len(state.Switching) > 0 || attempt.Open() && giveUp == nil:
-		return errors.New("everything is verified and the switch has begun: now the only way is forward")
-	case attempt.Open():
-		giveUp(ErrGivenUp)
-		return nil
-	case len(state.Blocked) > 0:
-		return f.Abort(ctx)
-	default:
+	case !f.attempt.Open():
 		return errors.New("no cutover is under way")
+	case f.attempt.State == CutoverAsked:
+		f.attempt = f.attempt.ending(ErrGivenUp)
+		return nil
+	case f.giveUp == nil || len(f.state.Switching) > 0:
+		return errors.New("everything is verified and the switch has begun: now the only way is forward")
+	default:
+		f.giveUp(ErrGivenUp)
+		return nil
 	}
 }
 

@@ -135,7 +135,7 @@ func (f *Feed) now() (doing []Doing, messages []Message, gone int64) {
 		}
 		return strings.Compare(a.Phase+a.Index, b.Phase+b.Index)
 	})
-	messages = slices.Clone(f.messages)
+	messages = append([]Message{}, f.messages...)
 	slices.Reverse(messages)
 	return doing, messages, f.gone
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -122,7 +121,7 @@ func (h *hub) newest() (text []byte, number uint64, next <-chan struct{}) {
 func (h *hub) past() []Sample {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.Clone(h.history.Points())
+	return append([]Sample{}, h.history.Points()...)
 }
 
 // ended notes how the work ended, for the last update.

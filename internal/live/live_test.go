@@ -3,6 +3,8 @@ package live_test
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -10,6 +12,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -121,7 +124,7 @@ func (s *served) ask(t *testing.T, method, path, body string, with ...string) (s
 
 func TestWhoMayLookAndSteer(t *testing.T) {
 	const bearer = "Bearer " + token
-	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "figures") })
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	guarded, open := serve(t, live.Options{Token: token, Hosts: []string{"Ferry.example"}, Metrics: metrics}), serve(t, live.Options{Metrics: metrics})
 	f := func(s *served, want int, method, path string, with ...string) {
 		t.Helper()
@@ -237,7 +240,11 @@ func TestListen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	t.Cleanup(func() {
+		if err := taken.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	if _, err := live.Listen(t.Context(), live.Options{Listen: taken.Addr().String()}); err == nil || !strings.Contains(err.Error(), "open the live page") {
 		t.Errorf("a taken address: got %v", err)
 	}
@@ -270,6 +277,23 @@ func TestThePageAsksNobodyElse(t *testing.T) {
 	policy := answer.Header.Get("Content-Security-Policy")
 	if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") || !strings.Contains(policy, "frame-ancestors 'none'") {
 		t.Errorf("got policy %q", policy)
+	}
+}
+
+// What is of others' making is what they published, and NOTICE says so.
+func TestForeignParts(t *testing.T) {
+	notice, err := os.ReadFile("../../NOTICE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"uplot.js", "uplot.css"} {
+		part, err := os.ReadFile("static/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum := sha256.Sum256(part); !strings.Contains(string(notice), hex.EncodeToString(sum[:])) {
+			t.Errorf("%s: NOTICE does not hold its checksum %x", name, sum)
+		}
 	}
 }
 
@@ -363,7 +387,11 @@ func TestABrowserThatDoesNotRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		t.Cleanup(func() {
+			if err := conn.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 		if _, err := io.WriteString(conn, "GET /updates HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}

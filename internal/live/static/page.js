@@ -50,7 +50,7 @@ function plot(id, label, value) {
     scales: { y: { range: (_, low, high) => [0, Math.max(1, (high || 0) * 1.1)] } },
     series: [{ value: (_, v) => v === null ? "–" : new Date(v * 1000).toLocaleTimeString("en-GB") },
       { label, stroke: color("--accent"), width: 2, fill: color("--accent-back"), points: { show: false }, value: (_, v) => v === null ? "–" : small(v) }],
-    axes: [{ ...axis, values: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: ticks.length > 1 && ticks[1] - ticks[0] < 60 ? "2-digit" : undefined })), space: 76 },
+    axes: [{ ...axis, size: 32, values: (_, ticks) => ticks.map((t) => new Date(t * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: ticks.length > 1 && ticks[1] - ticks[0] < 60 ? "2-digit" : undefined })), space: 76 },
       { ...axis, size: 58, values: (_, ticks) => ticks.map((t) => t >= 1e6 ? t / 1e6 + " M" : t >= 1e4 ? t / 1e3 + " k" : small(t)) }],
   }, [[], []], at);
   return { u, at, value, label };
@@ -196,8 +196,9 @@ function showPace(f) {
   ];
   if (f.pace?.braked) pairs.push(["The source is busy", f.pace.braked]);
   $("pace").replaceChildren(...pairs.flatMap(([a, b]) => [text("dt", a), text("dd", b)]));
-  show("pace-buttons", page.may.steer && !page.last.end);
-  show("rate-form", page.may.steer && !page.last.end);
+  const steers = page.may.steer && !page.last.end && !switched(f);
+  show("pace-buttons", steers);
+  show("rate-form", steers);
   show("pause", !f.pace?.paused);
   show("resume", Boolean(f.pace?.paused));
 }
@@ -217,7 +218,7 @@ function showDoing(u) {
     return li;
   });
   if (u.doing.length > 8) items.push(text("li", "and " + (u.doing.length - 8) + " more", "where"));
-  if (!items.length) items.push(text("li", u.end ? "nothing: the process has ended" : "nothing: waiting for the next round", "where"));
+  if (!items.length) items.push(text("li", u.end ? "nothing: the process has ended" : switched(u.view.ferry) ? "nothing: all is done" : "nothing: waiting for the next round", "where"));
   $("doing").replaceChildren(...items);
 }
 
@@ -348,7 +349,7 @@ async function start() {
     return;
   }
   show("page", true);
-  page.samples = await (await fetch("/history")).json() || [];
+  page.samples = await (await fetch("/history")).json();
   makePlots();
   wire();
   listen();
