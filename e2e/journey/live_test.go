@@ -20,6 +20,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"esferry/internal/lab"
+	"esferry/internal/retry"
 )
 
 const token = "a token that nobody guesses"
@@ -288,7 +289,12 @@ func (b *browser) click(t *testing.T, selector string) {
 // until waits for a condition of the page.
 func (b *browser) until(t *testing.T, what, condition string) {
 	t.Helper()
-	until(t, what, func() bool { return asked[bool](t, b, condition) })
+	ctx, cancel := context.WithTimeout(b.ctx, 3*time.Minute)
+	defer cancel()
+	err := retry.Poll(ctx, what, 50*time.Millisecond, func(context.Context) (bool, error) { return asked[bool](t, b, condition), nil })
+	if err != nil {
+		t.Fatalf("%v; the page says %s", err, asked[string](t, b, `document.body.innerText`))
+	}
 }
 
 // pauses by the page and asks the command line; what one sets, the other shows.
