@@ -50,7 +50,7 @@ func TestLivePage(t *testing.T) {
 	b.look(t, "following", 1180, false)
 	b.look(t, "following", 390, true)
 
-	t.Run("killed in the freeze", func(t *testing.T) { p.killedFrozen(t, yaml, hold, run, wait) })
+	t.Run("killed in the freeze", func(t *testing.T) { p.killedFrozen(t, b, yaml, hold, run, wait) })
 	b.until(t, "the page misses it", `document.querySelector("#state").textContent === "no connection"`)
 	run = started(t, args...)
 	page := run.address(t)
@@ -126,13 +126,14 @@ func (p *pair) blocked(t *testing.T) bool {
 
 // killedFrozen kills the ferry under the freeze; who waits for the cutover hears
 // of it.
-func (p *pair) killedFrozen(t *testing.T, yaml, hold string, run *process, wait func() int) {
+func (p *pair) killedFrozen(t *testing.T, b *browser, yaml, hold string, run *process, wait func() int) {
 	t.Helper()
 	if err := os.WriteFile(hold, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	waiting := started(t, "ctl", "cutover", "-c", yaml)
-	until(t, "the freeze", func() bool { return p.blocked(t) })
+	b.until(t, "the freeze", `document.querySelector("#cutover-text").textContent.includes("Writers are held back for")`)
+	b.look(t, "cutting-over", 390, true)
 	if err := run.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
