@@ -22,7 +22,7 @@ var (
 	leaves   = []string{"internal/shard", "internal/batch", "internal/group", "internal/jsonscan", "internal/retry"}
 	engine   = with(leaves, "internal/cluster")
 	compared = with(engine, "internal/digest")
-	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/metadata", "internal/preflight", "internal/report")
+	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/census", "internal/metadata", "internal/preflight", "internal/report")
 	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "internal/live", "checkpoint/boltstore", "checkpoint/etcdstore")
 	anything = []string{"..."}
 )
@@ -51,7 +51,9 @@ func table() []row {
 		{"snapshotpath", with(engine, "snapshotpath/bucket"), nil},
 		{"snapshotpath/bucket/layout", nil, []string{"github.com/klauspost/compress"}},
 		{"snapshotpath/bucket", with(leaves, "snapshotpath/bucket/layout"), []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}},
-		{"internal/reconcile", compared, []string{"github.com/klauspost/compress"}},
+		{"internal/scratch", nil, []string{"github.com/klauspost/compress"}},
+		{"internal/reconcile", with(compared, "internal/scratch"), nil},
+		{"internal/census", with(engine, "internal/scratch"), []string{"github.com/RoaringBitmap/roaring/v2"}},
 		{"internal/verify", compared, nil},
 		{"internal/metadata", engine, nil},
 		{"internal/preflight", engine, nil},

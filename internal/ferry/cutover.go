@@ -64,6 +64,11 @@ func (f *Ferry) cutOver(ctx context.Context) (Freeze, error) {
 	if err := f.lift(ctx); err != nil {
 		return Freeze{}, err
 	}
+	defer func() {
+		for _, ix := range indices {
+			ix.dropSurvey()
+		}
+	}()
 	if err := c.prepare(ctx); err != nil {
 		return Freeze{}, err
 	}
@@ -103,19 +108,26 @@ type cutover struct {
 // the lag is small, and the deletes so far, twice: the first look for them may
 // take long, and what is deleted meanwhile shall not be left for the freeze.
 func (c *cutover) prepare(ctx context.Context) error {
-	return c.ferry.phase(ctx, "prepare cutover", "", func(ctx context.Context) error {
+	f := c.ferry
+	return f.phase(ctx, "prepare cutover", "", func(ctx context.Context) error {
 		if err := c.newIndices(ctx); err != nil {
 			return err
 		}
-		if err := c.ferry.each(ctx, c.indices, func(ctx context.Context, ix *index) error {
+		if err := f.each(ctx, c.indices, func(ctx context.Context, ix *index) error {
 			if err := ix.catchUp(ctx); err != nil {
 				return err
 			}
-			return c.deletes(ctx, ix)
+			if f.options.IgnoreDeletes {
+				return nil
+			}
+			return ix.takeSurvey(ctx)
 		}); err != nil {
 			return err
 		}
-		return c.ferry.each(ctx, c.indices, c.ready)
+		if err := c.putBack(ctx, early); err != nil {
+			return err
+		}
+		return f.each(ctx, c.indices, c.ready)
 	})
 }
 
@@ -136,6 +148,12 @@ func (c *cutover) ready(ctx context.Context, ix *index) error {
 		return err
 	}
 	return ix.catchUp(ctx)
+}
+
+// left removes what was deleted since the last look. All indices are looked at
+// together first, so that they are refreshed and counted together after.
+func (c *cutover) left(ctx context.Context, ix *index) error {
+	return ix.settled(ctx, ix.sinceSurvey)
 }
 
 // deletes removes from the target what is gone on the source, where the ferry is
@@ -170,7 +188,8 @@ func (c *cutover) frozen(ctx context.Context) error {
 		{"last round", func(ctx context.Context) error {
 			return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error { _, err := ix.round(ctx); return err })
 		}},
-		{"deletes", func(ctx context.Context) error { return f.each(ctx, c.indices, c.deletes) }},
+		{"deletes", func(ctx context.Context) error { return f.each(ctx, c.indices, c.left) }},
+		{"count", func(ctx context.Context) error { return f.each(ctx, c.indices, c.deletes) }},
 		{"reconcile", func(ctx context.Context) error { return f.each(ctx, c.indices, c.closeWithReconcile) }},
 		{"verify counts", func(ctx context.Context) error { return f.each(ctx, c.indices, c.verify) }},
 	}
@@ -191,7 +210,7 @@ func (c *cutover) frozen(ctx context.Context) error {
 // finish goes forward only: everything was verified under the freeze.
 func (c *cutover) finish(ctx context.Context) (Freeze, error) {
 	f := c.ferry
-	if err := c.step(ctx, "put settings back", c.putBack); err != nil {
+	if err := c.step(ctx, "put settings back", func(ctx context.Context) error { return c.putBack(ctx, beforeSwitch) }); err != nil {
 		return c.freeze, err
 	}
 	if err := c.step(ctx, "switch aliases", func(ctx context.Context) error { return f.switchAliases(ctx, c.indices) }); err != nil {
@@ -199,6 +218,9 @@ func (c *cutover) finish(ctx context.Context) (Freeze, error) {
 	}
 	unfenced(c.indices)
 	c.freeze.Seconds = time.Since(c.began).Seconds()
+	if err := c.putBack(ctx, afterSwitch); err != nil {
+		return c.freeze, err
+	}
 	for _, ix := range c.indices {
 		if err := ix.enter(ctx, Current, func(*IndexRecord) {}); err != nil {
 			return c.freeze, err

@@ -61,6 +61,9 @@ func (ix *index) round(ctx context.Context) (lag int64, err error) {
 
 func (ix *index) roundOnce(ctx context.Context) (int64, error) {
 	ix.counted = nil
+	if ix.survey != nil {
+		ix.survey.asked = false
+	}
 	g, _ := group.New(ctx)
 	g.Go("source of "+ix.id(), ix.checkSource)
 	g.Go("target of "+ix.id(), ix.checkTarget)
@@ -92,6 +95,7 @@ func (ix *index) windowRound(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	p := ix.pipe(stream.Options{})
+	p.seen = ix.survey.see
 	p.landed, p.commit = r.landed, func(ctx context.Context) error { return r.commit(ctx, p.result()) }
 	if len(tasks) > 0 {
 		if err := ix.ferry.reading(ctx, func(ctx context.Context) error { return p.run(ctx, tasks) }); err != nil {

@@ -199,6 +199,8 @@ type index struct {
 	// counted are both sides where the look for deletes found as many documents
 	// on either; nil where something was done since.
 	counted *sides
+	// survey is kept up from the preparation of a cutover to its end; else nil.
+	survey *survey
 	// standing guards what the target may lose; nil where it may not.
 	standing *standing
 	// docs of the index when it was planned, for progress.
