@@ -157,6 +157,7 @@ func (p *pair) refused(t *testing.T, b *browser) {
 	if got := asked[string](t, b, `document.querySelector("#ask").textContent`); !strings.Contains(got, "not carried: logs-new") {
 		t.Errorf("the question does not name what is red: %s", got)
 	}
+	b.look(t, "asked", 390, true)
 	b.click(t, "#ask-yes")
 	b.until(t, "the failure", `document.querySelector("#cutover-text").textContent.includes("index logs-new is new on the source")`)
 	b.until(t, "that it follows as before", `document.querySelector("#state").textContent === "following"`)
@@ -278,6 +279,7 @@ func (b *browser) signIn(t *testing.T) {
 	}
 	give("another")
 	b.do(t, chromedp.WaitVisible(chromedp.CSS("#refused")))
+	b.look(t, "sign-in", 390, false)
 	give(token)
 	b.do(t, chromedp.WaitVisible(chromedp.CSS("#page")))
 }
@@ -301,6 +303,8 @@ func (b *browser) until(t *testing.T, what, condition string) {
 // pauses by the page and asks the command line; what one sets, the other shows.
 func (b *browser) pauses(t *testing.T, yaml string) {
 	t.Helper()
+	b.click(t, "#indices button")
+	b.until(t, "the watermarks", `document.querySelector(".shards")?.textContent.includes("shard 0: carried up to")`)
 	b.click(t, "#pause")
 	b.until(t, "the pause", `document.querySelector("#state").textContent === "paused"`)
 	if now := ctl(t, yaml, "rate", "--docs-per-second", "5000"); !now.Paused || now.Rate.Docs != 5000 {
