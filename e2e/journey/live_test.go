@@ -304,7 +304,7 @@ func (b *browser) until(t *testing.T, what, condition string) {
 func (b *browser) pauses(t *testing.T, yaml string) {
 	t.Helper()
 	b.click(t, "#indices button")
-	b.until(t, "the watermarks", `document.querySelector(".shards")?.textContent.includes("shard 0: carried up to")`)
+	b.until(t, "the watermarks", `document.querySelector(".shards")?.textContent.includes("shard 0: carried up to") === true`)
 	b.click(t, "#pause")
 	b.until(t, "the pause", `document.querySelector("#state").textContent === "paused"`)
 	if now := ctl(t, yaml, "rate", "--docs-per-second", "5000"); !now.Paused || now.Rate.Docs != 5000 {

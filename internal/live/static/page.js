@@ -175,7 +175,9 @@ async function readShards() {
 
 function showIndices(f) {
   const focused = document.activeElement?.dataset?.index;
-  $("indices").replaceChildren(...f.indices.flatMap(indexRow));
+  // By name, so that no row moves away under a finger.
+  const rows = [...f.indices].sort((a, b) => a.index.localeCompare(b.index));
+  $("indices").replaceChildren(...rows.flatMap(indexRow));
   if (focused !== undefined) [...$("indices").querySelectorAll("button")].find((b) => b.dataset.index === focused)?.focus();
   const left = f.carried - f.indices.length;
   show("more", left > 0);
