@@ -36,6 +36,8 @@ type invocation struct {
 	bars *report.Bars
 	// took is how long each index has taken.
 	took *report.Stopwatch
+	// watchers hear of events beside whoever prints them.
+	watchers []report.Observer
 	// run is what the command did, once a job has been done.
 	run *runTotals
 }
@@ -73,7 +75,7 @@ process holds this ferry, 130 interrupted.`,
 	root.AddCommand(
 		iv.initCommand(), iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
 		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(), iv.deadletterCommand(),
-		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.ctlCommand(), iv.reportCommand(), iv.manualCommand(),
+		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.serveCommand(), iv.ctlCommand(), iv.reportCommand(), iv.manualCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)

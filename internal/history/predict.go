@@ -93,12 +93,13 @@ func alike(runs []Run, outstanding int64) (laps []Lap, why string) {
 	return laps, ""
 }
 
-// slopeOf gives the seconds that a document takes, the median over all pairs.
+// slopeOf gives the seconds that a document takes, the median over all pairs that
+// are far enough apart to tell: what small laps differ in is noise.
 func slopeOf(laps []Lap) float64 {
 	var slopes []float64
 	for i, a := range laps {
 		for _, b := range laps[i+1:] {
-			if a.size() != b.size() {
+			if math.Abs(a.size()-b.size()) >= little {
 				slopes = append(slopes, (a.Seconds-b.Seconds)/(a.size()-b.size()))
 			}
 		}
