@@ -87,6 +87,7 @@ func TestOperator(t *testing.T) {
 	if got := read(t, seen); got != "aborted operator\nfrozen operator\nswitched operator\n" {
 		t.Errorf("hooks were told %q", got)
 	}
+	dry.want(t, 0, "every index is switched already", "cutover", "--dry-run", "-c", yaml)
 	p.mustBeEqual(t, "code", "logs-2026.11.01", "streamed-logs")
 	p.triesDocuments(t)
 }

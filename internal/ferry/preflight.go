@@ -11,8 +11,15 @@ import (
 // Preflight asks all that can be known before a cutover holds anybody back, and
 // changes nothing.
 func (f *Ferry) Preflight(ctx context.Context) ([]preflight.Finding, error) {
-	indices := f.active()
-	if len(indices) == 0 {
+	indices, state := f.active(), f.record()
+	switch {
+	case len(state.Switching) > 0:
+		return []preflight.Finding{{
+			Check: "switch", State: preflight.Note, Detail: "an earlier cutover has verified everything, and may have switched already", Remedy: "run esferry cutover, which finishes it",
+		}}, nil
+	case len(indices) == 0 && state.Freeze != nil:
+		return []preflight.Finding{{Check: "switch", State: preflight.OK, Detail: "every index is switched already: there is nothing to do"}}, nil
+	case len(indices) == 0:
 		return nil, &NothingCarriedError{Ferry: f.options.Name}
 	}
 	o := f.options.Cutover

@@ -2,6 +2,7 @@ package ferry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -11,6 +12,9 @@ import (
 // hooks and the switch. It tells how long that took, step by step. Rounds and
 // deletes are carried as by Sync; bounds on reading hold, which the cutover lifts.
 func (f *Ferry) Rehearse(ctx context.Context) (Freeze, error) {
+	if len(f.record().Switching) > 0 || len(f.active()) == 0 && f.record().Freeze != nil {
+		return Freeze{}, errors.New("there is nothing left to rehearse: an earlier cutover has verified everything")
+	}
 	c := &cutover{ferry: f, indices: f.active()}
 	if len(c.indices) == 0 {
 		return Freeze{}, &NothingCarriedError{Ferry: f.options.Name}
