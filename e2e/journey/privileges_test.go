@@ -318,7 +318,7 @@ func (p *pair) bearer(t *testing.T, source *guarded) {
 	defer cancel()
 	var o outcome
 	err := retry.Poll(ctx, "the engine to read the token", 100*time.Millisecond, func(context.Context) (bool, error) {
-		o = finished(t, theWorld.released, args...)
+		o = finished(t, theWorld.released, args...) //nolint:contextcheck // A command has a time limit of its own.
 		return !strings.Contains(o.stderr, "status 401"), nil
 	})
 	if err != nil || !strings.Contains(o.stderr, "target: ") {
