@@ -57,6 +57,8 @@ func (r rates) over(now batch.Rates) (batch.Rates, error) {
 // Do implements control.Handler.
 func (s steering) Do(_ context.Context, command string, arguments json.RawMessage) (any, error) {
 	switch command {
+	case historyCommand:
+		return s.ferry.History(), nil
 	case "pause":
 		if err := s.ferry.Pause(); err != nil {
 			return nil, err

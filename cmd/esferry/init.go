@@ -54,7 +54,7 @@ and the policies that Amazon wants for it, filled in; it asks nobody.`,
 			if b.iam {
 				return iv.showIAM()
 			}
-			return iv.begin(cmd.Context(), b)
+			return iv.draft(cmd.Context(), b)
 		},
 	}
 	flags := cmd.Flags()
@@ -72,8 +72,8 @@ and the policies that Amazon wants for it, filled in; it asks nobody.`,
 	return cmd
 }
 
-// begin writes the file.
-func (iv *invocation) begin(ctx context.Context, b beginning) error {
+// draft writes the file.
+func (iv *invocation) draft(ctx context.Context, b beginning) error {
 	d, err := b.draft()
 	if err != nil {
 		return err

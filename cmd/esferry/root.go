@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -24,6 +25,17 @@ type invocation struct {
 	config         string
 	json           bool
 	lines          *report.JSON
+	// command is what was asked for, as the history keeps it.
+	command string
+	logging logging
+	// logger is there once the flags are read.
+	logger *slog.Logger
+	// noProgress: progress is told in lines, on terminals as elsewhere.
+	noProgress bool
+	// bars are on the terminal, once there are any; stderr then writes above them.
+	bars *report.Bars
+	// took is how long each index has taken.
+	took *report.Stopwatch
 	// run is what the command did, once a job has been done.
 	run *runTotals
 }
@@ -51,6 +63,9 @@ process holds this ferry, 130 interrupted.`,
 	flags := root.PersistentFlags()
 	flags.StringVarP(&iv.config, "config", "c", "ferry.yaml", "the ferry's configuration")
 	flags.BoolVar(&iv.json, "json", false, "print JSON: one document, or one line for each event")
+	flags.BoolVar(&iv.noProgress, "no-progress", false, "tell progress in plain lines on a terminal, too")
+	iv.logging.flags(root)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return iv.begin(cmd) }
 	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml") //nolint:errcheck // it fails only for a flag that is not there
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err: err, hint: cmd.CommandPath() + " --help lists the flags"}
@@ -58,7 +73,7 @@ process holds this ferry, 130 interrupted.`,
 	root.AddCommand(
 		iv.initCommand(), iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
 		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(), iv.deadletterCommand(),
-		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.ctlCommand(), iv.manualCommand(),
+		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.ctlCommand(), iv.reportCommand(), iv.manualCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)
@@ -76,6 +91,7 @@ process holds this ferry, 130 interrupted.`,
 		}
 	}
 	root.Args = cobra.ArbitraryArgs
+	root.PersistentPreRun = func(cmd *cobra.Command, args []string) { iv.command = commandLine(cmd, args) }
 	return root
 }
 
@@ -120,15 +136,6 @@ func below(cmd *cobra.Command, do func(cmd *cobra.Command)) {
 		do(sub)
 		below(sub, do)
 	}
-}
-
-// observer tells events: JSON lines to stdout, or plain lines to stderr.
-func (iv *invocation) observer() report.Observer {
-	if iv.json {
-		iv.lines = report.NewJSON(iv.stdout)
-		return iv.lines
-	}
-	return report.NewLines(iv.stderr)
 }
 
 // load reads the ferry's configuration.

@@ -6,16 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"esferry/checkpoint"
 	"esferry/checkpoint/boltstore"
 	"esferry/internal/config"
 	"esferry/internal/control"
 	"esferry/internal/ferry"
-	"esferry/internal/retry"
+	"esferry/internal/history"
 	"esferry/snapshotpath"
 )
 
@@ -31,18 +32,14 @@ func (iv *invocation) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for {
-				s, err := readStatus(cmd.Context(), c)
-				if err != nil {
-					return err
-				}
-				if err := iv.showStatus(s); err != nil || !watch {
-					return err
-				}
-				if err := retry.Sleep(cmd.Context(), 2*time.Second); err != nil {
-					return err
-				}
+			if watch {
+				return iv.watch(cmd.Context(), c)
 			}
+			s, err := readStatus(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			return iv.showStatus(s)
 		},
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every two seconds until stopped")
@@ -70,16 +67,25 @@ func readStatus(ctx context.Context, c *config.Config) (ferry.Status, error) {
 	if err != nil {
 		return s, fmt.Errorf("open the checkpoint store: %w", err)
 	}
-	record, indices, err := ferry.Load(ctx, store, c.Name)
-	var pieces ferry.Pieces
-	if err == nil {
-		pieces, err = ferry.LoadPieces(ctx, store, c.Name)
-	}
+	s, err = storedStatus(ctx, store, c.Name)
 	if closed := store.Close(); err == nil && closed != nil {
 		err = fmt.Errorf("close the checkpoint store: %w", closed)
 	}
-	s = ferry.StatusOf(record, indices)
-	s.Pieces = pieces
+	return s, err
+}
+
+// storedStatus puts together what the store of a ferry holds that does not run.
+func storedStatus(ctx context.Context, store checkpoint.Store, name string) (ferry.Status, error) {
+	record, indices, err := ferry.Load(ctx, store, name)
+	if err != nil {
+		return ferry.Status{}, err
+	}
+	s := ferry.StatusOf(record, indices)
+	if s.Pieces, err = ferry.LoadPieces(ctx, store, name); err != nil {
+		return s, err
+	}
+	told, err := history.Load(ctx, store, name)
+	s.Downtime = ferry.Downtime(told, indices)
 	return s, err
 }
 
@@ -112,6 +118,9 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 			return err
 		}
 	}
+	if err := iv.showDowntime(s.Downtime); err != nil {
+		return err
+	}
 	t := tableOf("index", "target", "path", "phase", "carried up to", "lag", "applied", "deleted", "rejected")
 	for _, r := range s.Indices {
 		var w int64
@@ -126,6 +135,29 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 		}
 	}
 	return iv.showUnended(s.Pieces)
+}
+
+// showDowntime tells how long a cutover would hold writers back.
+func (iv *invocation) showDowntime(d *history.Downtime) error {
+	switch {
+	case d == nil:
+		return nil
+	case !d.Known:
+		return iv.write("downtime of a cutover: not known yet: %s\n", d.Why)
+	}
+	without := ""
+	if len(d.NotMeasured) > 0 {
+		without = "; not measured yet, and to be added: " + strings.Join(d.NotMeasured, ", ")
+	}
+	return iv.write("stop the writers now and you are down %s s, give or take %s (from the last %d passes%s)\n", about(d.Seconds), about(d.GiveOrTake), d.Laps, without)
+}
+
+// about gives seconds with no more digits than a prediction has.
+func about(s float64) string {
+	if s < 10 {
+		return fmt.Sprintf("%.1f", s)
+	}
+	return fmt.Sprintf("%.0f", s)
 }
 
 // showUnended tells of what was begun piece by piece and has not ended.

@@ -21,6 +21,8 @@ type comparison struct {
 	field    string
 	from, to string
 	all      bool
+	// certificate is the file that one is written to; empty for none.
+	certificate string
 }
 
 func (iv *invocation) verifyCommand() *cobra.Command {
@@ -41,15 +43,24 @@ the answer is then "moving".
 the same. For contents, a sample of up to 10% reads all ids, and only the chosen
 documents' contents. --repair carries just the documents that differ, deletes
 included within max_delete, and looks again. --by-day counts, or compares, day
-by day (UTC, the last day included), and stops at the first that differs.`,
+by day (UTC, the last day included), and stops at the first that differs.
+
+--certificate writes what was found equal as JSON, for who wants to check it
+without esferry: per index and shard the counts and digests of both sides, and
+the positions they hold at. None is written unless all indices are equal and
+neither side took a write meanwhile.`,
 		Example: `  esferry verify -c ferry.yaml
   esferry verify --level content -c ferry.yaml
   esferry verify --level content --sample 1% -c ferry.yaml
   esferry verify --level ids --repair -c ferry.yaml
+  esferry verify --level content --certificate equal.json -c ferry.yaml
   esferry verify --by-day @timestamp --from 2026-11-01 --to 2026-11-30 -c ferry.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q, days, err := c.request()
+			if err == nil && q.Certify {
+				err = mustBeFree(c.certificate)
+			}
 			if err != nil {
 				return err
 			}
@@ -58,7 +69,10 @@ by day (UTC, the last day included), and stops at the first that differs.`,
 					found, err := f.VerifyDays(ctx, q, *days)
 					return iv.showDays(found, err)
 				}
-				return iv.showVerified(f, q, f.Verify(ctx, q))
+				if err := iv.showVerified(f, q, f.Verify(ctx, q)); err != nil || !q.Certify {
+					return err
+				}
+				return writeCertificate(f, q.Level, c.certificate)
 			})
 		},
 	}
@@ -66,6 +80,7 @@ by day (UTC, the last day included), and stops at the first that differs.`,
 	flags.StringVar(&c.level, "level", string(ferry.LevelCounts), "what is compared: counts, ids or content")
 	flags.TextVar(&c.sample, "sample", config.Percent(100), "the share of documents that is compared by ids or content")
 	flags.BoolVar(&c.repair, "repair", false, "carry the documents that differ, and look again")
+	flags.StringVar(&c.certificate, "certificate", "", "write a certificate of equality into this file, which must not be there yet")
 	flags.StringVar(&c.field, "by-day", "", "compare day by day, by this date field")
 	flags.StringVar(&c.from, "from", "", "with --by-day, the first day, such as 2026-11-01")
 	flags.StringVar(&c.to, "to", "", "with --by-day, the last day")
@@ -76,7 +91,7 @@ by day (UTC, the last day included), and stops at the first that differs.`,
 // request makes of the flags what they ask for, and refuses what does not go
 // together; days is nil without --by-day.
 func (c *comparison) request() (ferry.VerifyRequest, *ferry.Days, error) {
-	q := ferry.VerifyRequest{Level: ferry.Level(c.level), Sample: float64(c.sample) / 100, Repair: c.repair}
+	q := ferry.VerifyRequest{Level: ferry.Level(c.level), Sample: float64(c.sample) / 100, Repair: c.repair, Certify: c.certificate != ""}
 	refuse := func(what, instead string) (ferry.VerifyRequest, *ferry.Days, error) {
 		return q, nil, &usageError{err: errors.New(what), hint: instead}
 	}
@@ -90,6 +105,8 @@ func (c *comparison) request() (ferry.VerifyRequest, *ferry.Days, error) {
 		return refuse("--sample is no share of the documents", "give a share such as 1%, of up to 100%")
 	case q.Level == ferry.LevelCounts && (q.Sample < 1 || q.Repair):
 		return refuse("counts name no documents to sample or to repair", "add --level ids or --level content")
+	case q.Certify && (q.Level == ferry.LevelCounts || q.Sample < 1 || c.field != ""):
+		return refuse("a certificate is of all documents of an index", "add --level content, and leave out --sample and --by-day")
 	case c.field == "" && (c.from != "" || c.to != "" || c.all):
 		return refuse("--from, --to and --all belong to --by-day", "name the date field by --by-day, such as --by-day @timestamp")
 	case c.field == "":

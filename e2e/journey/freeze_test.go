@@ -25,11 +25,17 @@ func TestFreezeAsksLittle(t *testing.T) {
 	finished(t, theWorld.released, "run", "--json", "-c", yaml).want(t, 0)
 	o := finished(t, theWorld.released, "cutover", "--json", "-c", yaml).want(t, 0)
 	stop()
-	frozen := underFreeze(t, here.take(), there.take())
+	asked, written := here.take(), there.take()
+	frozen := underFreeze(t, asked, written)
 	t.Logf("writers were held back for %.2f s; %d requests meanwhile", *o.summary(t).FreezeSeconds, len(frozen))
 	const most = 250
 	if len(frozen) >= most {
 		t.Errorf("got %d requests under the freeze, want fewer than %d", len(frozen), most)
+	}
+	for _, a := range underFreeze(t, slices.Concat(blocking(asked), written)) {
+		if strings.HasPrefix(a.uri, "/streamed-logs/_search") {
+			t.Errorf("the target's documents were looked through under the freeze: %s %s", a.method, a.uri)
+		}
 	}
 	began := frozen[0].at
 	for _, a := range frozen {
@@ -43,6 +49,11 @@ func TestFreezeAsksLittle(t *testing.T) {
 		}
 	}
 	p.mustBeEqual(t, names...)
+}
+
+// blocking gives the write blocks alone, by which the freeze begins.
+func blocking(all []asking) []asking {
+	return slices.DeleteFunc(slices.Clone(all), func(a asking) bool { return !strings.Contains(a.uri, "/_block/write") })
 }
 
 // underFreeze gives what was asked from the write block to the last change of

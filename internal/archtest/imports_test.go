@@ -22,8 +22,8 @@ var (
 	leaves   = []string{"internal/shard", "internal/batch", "internal/group", "internal/jsonscan", "internal/retry"}
 	engine   = with(leaves, "internal/cluster")
 	compared = with(engine, "internal/digest")
-	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/metadata", "internal/preflight", "internal/report")
-	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "internal/draft", "internal/iam", "checkpoint/boltstore", "checkpoint/etcdstore")
+	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/census", "internal/metadata", "internal/preflight", "internal/report", "internal/history")
+	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "internal/draft", "internal/iam", "checkpoint/boltstore", "checkpoint/etcdstore", "internal/report/page")
 	anything = []string{"..."}
 )
 
@@ -51,14 +51,18 @@ func table() []row {
 		{"snapshotpath", with(engine, "snapshotpath/bucket"), nil},
 		{"snapshotpath/bucket/layout", nil, []string{"github.com/klauspost/compress"}},
 		{"snapshotpath/bucket", with(leaves, "snapshotpath/bucket/layout"), []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "golang.org/x/time"}},
-		{"internal/reconcile", compared, []string{"github.com/klauspost/compress"}},
+		{"internal/scratch", nil, []string{"github.com/klauspost/compress"}},
+		{"internal/reconcile", with(compared, "internal/scratch"), nil},
+		{"internal/census", with(engine, "internal/scratch"), []string{"github.com/RoaringBitmap/roaring/v2"}},
 		{"internal/verify", compared, nil},
 		{"internal/metadata", engine, nil},
 		{"internal/preflight", engine, nil},
 
 		{"internal/draft", nil, nil},
 		{"internal/iam", nil, nil},
-		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6", "github.com/prometheus/client_golang"}},
+		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6", "github.com/prometheus/client_golang", "github.com/vbauerster/mpb/v8"}},
+		{"internal/report/page", []string{"internal/history"}, nil},
+		{"internal/history", []string{"checkpoint", "internal/report"}, nil},
 		{"internal/control", with(leaves, "internal/report"), nil},
 		{"internal/config", leaves, []string{"github.com/goccy/go-yaml"}},
 		{"internal/ferry", with(journey, "internal/joint"), []string{"golang.org/x/sync/semaphore"}},

@@ -11,6 +11,10 @@ import (
 	"esferry/internal/batch"
 )
 
+// Definition names how the digest of a document is made; docs/certificate.md
+// tells it in words. Another way gets another name.
+const Definition = "esferry-xxh3-128-sum/1"
+
 // Hash is 128 bits of XXH3. The zero Hash stands for what was not read.
 type Hash struct{ Hi, Lo uint64 }
 

@@ -27,6 +27,8 @@ type CutoverOptions struct {
 	MaxFreeze time.Duration
 	// Aliases to point to target indices besides those the source has.
 	Aliases map[string]string
+	// Hooks are the programs that Hook runs, by event.
+	Hooks map[string]string
 	// Hook runs the operator's commands for an event: frozen, switched,
 	// aborted. nil for none.
 	Hook func(ctx context.Context, event string) error
@@ -66,7 +68,17 @@ func (f *Ferry) Cutover(ctx context.Context) (Freeze, error) {
 	if err := f.lift(ctx); err != nil {
 		return Freeze{}, err
 	}
+	if err := f.checked(ctx); err != nil {
+		return Freeze{}, err
+	}
+	defer c.dropSurveys()
 	if err := c.prepare(ctx); err != nil {
+		return Freeze{}, err
+	}
+	if err := c.putBack(ctx, early); err != nil {
+		return Freeze{}, err
+	}
+	if err := f.each(ctx, indices, c.ready); err != nil {
 		return Freeze{}, err
 	}
 	restore, err := f.unbound(ctx)
@@ -101,24 +113,27 @@ type cutover struct {
 	freeze  Freeze
 }
 
-// prepare does before the freeze all that can be done before it: rounds until
-// the lag is small, and the deletes so far, twice: the first look for them may
-// take long, and what is deleted meanwhile shall not be left for the freeze.
+// prepare does before the freeze what takes long: rounds until the lag is small, and
+// a look for deletes that is kept up.
 func (c *cutover) prepare(ctx context.Context) error {
-	return c.ferry.phase(ctx, "prepare cutover", "", func(ctx context.Context) error {
+	f := c.ferry
+	return f.phase(ctx, "prepare cutover", "", func(ctx context.Context) error {
 		if err := c.newIndices(ctx); err != nil {
 			return err
 		}
-		if err := c.ferry.each(ctx, c.indices, func(ctx context.Context, ix *index) error {
-			if err := ix.catchUp(ctx); err != nil {
+		return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error {
+			if err := ix.catchUp(ctx); err != nil || f.options.IgnoreDeletes {
 				return err
 			}
-			return c.deletes(ctx, ix)
-		}); err != nil {
-			return err
-		}
-		return c.ferry.each(ctx, c.indices, c.ready)
+			return ix.takeSurvey(ctx)
+		})
 	})
+}
+
+func (c *cutover) dropSurveys() {
+	for _, ix := range c.indices {
+		ix.dropSurvey()
+	}
 }
 
 // ready brings an index to where the freeze finds little to do.
@@ -140,6 +155,12 @@ func (c *cutover) ready(ctx context.Context, ix *index) error {
 	return ix.catchUp(ctx)
 }
 
+// left removes what was deleted since the last look. All indices are looked at
+// together first, so that they are refreshed and counted together after.
+func (c *cutover) left(ctx context.Context, ix *index) error {
+	return ix.settled(ctx, ix.sinceSurvey)
+}
+
 // deletes removes from the target what is gone on the source, where the ferry is
 // to do that.
 func (c *cutover) deletes(ctx context.Context, ix *index) error {
@@ -154,7 +175,7 @@ func (c *cutover) frozen(ctx context.Context) error {
 	f := c.ferry
 	if limit := f.options.Cutover.MaxFreeze; limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the freeze took longer than cutover.max_freeze (%s)", limit))
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, &FreezeTooLongError{Limit: limit})
 		defer cancel()
 	}
 	if err := f.change(ctx, func(r *Record) { r.Blocked = c.toBlock() }); err != nil {
@@ -172,7 +193,8 @@ func (c *cutover) frozen(ctx context.Context) error {
 		{"last round", func(ctx context.Context) error {
 			return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error { _, err := ix.round(ctx); return err })
 		}},
-		{"deletes", func(ctx context.Context) error { return f.each(ctx, c.indices, c.deletes) }},
+		{"deletes", func(ctx context.Context) error { return f.each(ctx, c.indices, c.left) }},
+		{"count", func(ctx context.Context) error { return f.each(ctx, c.indices, c.deletes) }},
 		{"reconcile", func(ctx context.Context) error { return f.each(ctx, c.indices, c.closeWithReconcile) }},
 		{"verify counts", func(ctx context.Context) error { return f.each(ctx, c.indices, c.verify) }},
 	}
@@ -190,7 +212,7 @@ func (c *cutover) frozen(ctx context.Context) error {
 // finish goes forward only: everything was verified under the freeze.
 func (c *cutover) finish(ctx context.Context) (Freeze, error) {
 	f := c.ferry
-	if err := c.step(ctx, "put settings back", c.putBack); err != nil {
+	if err := c.step(ctx, "put settings back", func(ctx context.Context) error { return c.putBack(ctx, beforeSwitch) }); err != nil {
 		return c.freeze, err
 	}
 	if err := c.step(ctx, "switch aliases", func(ctx context.Context) error { return f.switchAliases(ctx, c.indices) }); err != nil {
@@ -198,6 +220,9 @@ func (c *cutover) finish(ctx context.Context) (Freeze, error) {
 	}
 	unfenced(c.indices)
 	c.freeze.Seconds = time.Since(c.began).Seconds()
+	if err := c.putBack(ctx, afterSwitch); err != nil {
+		return c.freeze, err
+	}
 	for _, ix := range c.indices {
 		if err := ix.enter(ctx, Current, func(*IndexRecord) {}); err != nil {
 			return c.freeze, err

@@ -51,11 +51,14 @@ func (e *TooManyDeletesError) NextStep() string {
 }
 
 // deletes removes from the target what is gone on the source (protocol 2): in
-// order, and it stops as soon as the sides are equal. It belongs after a round;
-// where the primary term changes under it, both are done again.
-func (ix *index) deletes(ctx context.Context) error {
+// order, and it stops as soon as the sides are equal. It belongs after a round.
+func (ix *index) deletes(ctx context.Context) error { return ix.settled(ctx, ix.deletesOnce) }
+
+// settled does something that belongs after a round. Where the primary term changes
+// under it, both are done again.
+func (ix *index) settled(ctx context.Context, do func(ctx context.Context) error) error {
 	for range 10 {
-		err := ix.deletesOnce(ctx)
+		err := do(ctx)
 		if !errors.Is(err, checkpoint.ErrTermChanged) {
 			return err
 		}
@@ -73,6 +76,9 @@ func (ix *index) deletesOnce(ctx context.Context) error {
 		// Its rounds have found them.
 		return nil
 	}
+	if err := ix.sinceSurvey(ctx); err != nil {
+		return err
+	}
 	s, err := ix.sides(ctx)
 	if err != nil {
 		return err
@@ -84,13 +90,19 @@ func (ix *index) deletesOnce(ctx context.Context) error {
 		ix.counted = s
 		return nil
 	}
+	if ix.survey != nil && s.moving {
+		// Counts under writes say nothing, and what is deleted now is found then.
+		return nil
+	}
+	ix.dropSurvey()
 	if err := ix.ferry.reading(ctx, s.search); err != nil {
 		return err
 	}
 	return ix.change(ctx, func(r *IndexRecord) { r.Deleted += s.removed.Load() })
 }
 
-// search looks for what is gone on the source, where it costs least first.
+// search looks for what is gone on the source, where it costs least first; a survey
+// looks everywhere.
 func (s *sides) search(ctx context.Context) error {
 	if restored(s.rec) {
 		// Untouched since the snapshot, and gone: found by counts alone.
@@ -98,7 +110,7 @@ func (s *sides) search(ctx context.Context) error {
 			return err
 		}
 	}
-	if s.surplus() <= 0 && !s.moving {
+	if s.surplus() <= 0 && !s.moving && s.survey == nil {
 		return nil
 	}
 	return s.written(ctx)
@@ -113,7 +125,7 @@ func (s *sides) written(ctx context.Context) error {
 			return err
 		}
 		w := shard.Window{Shard: s.target[i].Shard, From: mark0(s.rec, i), To: s.target[i].Max}
-		return s.remove(ctx, i, w, stream.Options{IDsOnly: true}, known)
+		return s.look(ctx, i, w, nil, known)
 	})
 }
 
@@ -143,15 +155,12 @@ func (s *sides) each(ctx context.Context, do func(ctx context.Context, number in
 // untouched compares what neither side has touched since the snapshot.
 func (s *sides) untouched(ctx context.Context) error {
 	return s.each(ctx, func(ctx context.Context, i int) error {
-		w := shard.Window{Shard: s.target[i].Shard, From: -1, To: s.rec.Marks[i].W0}
-		found, err := verify.Descend(ctx,
-			verify.Primary{Side: s.index.ferry.source, Position: s.source[i]},
-			verify.Primary{Side: s.index.ferry.target, Position: s.target[i]}, w)
+		w, found, err := s.surplusRanges(ctx, i)
 		if err != nil {
 			return err
 		}
 		for part := range slices.Chunk(found, rangesAtOnce) {
-			if err := s.remove(ctx, i, w, stream.Options{IDsOnly: true, Query: verify.Ranges(part)}, nil); err != nil {
+			if err := s.look(ctx, i, w, part, nil); err != nil {
 				return err
 			}
 		}
@@ -159,15 +168,36 @@ func (s *sides) untouched(ctx context.Context) error {
 	})
 }
 
+// surplusRanges gives where a restored shard holds more than its source at or below
+// W0.
+func (s *sides) surplusRanges(ctx context.Context, number int) (shard.Window, []shard.Window, error) {
+	w := shard.Window{Shard: s.target[number].Shard, From: -1, To: s.rec.Marks[number].W0}
+	found, err := verify.Descend(ctx,
+		verify.Primary{Side: s.index.ferry.source, Position: s.source[number]},
+		verify.Primary{Side: s.index.ferry.target, Position: s.target[number]}, w)
+	return w, verify.Windows(found), err
+}
+
+// onTarget reads the target's ids; within some ranges of their numbers, where it is
+// given any.
+func (s *sides) onTarget(within []shard.Window) *stream.Reader {
+	o := stream.Options{IDsOnly: true}
+	if len(within) > 0 {
+		o.Query = verify.Ranges(within)
+	}
+	return stream.NewReader(s.index.ferry.target, s.index.ferry.budget, o)
+}
+
 // known reads which documents a shard of the source holds of those that the
 // target's shard is looked through for: a scan costs a tenth of asking for each.
 // What the delta wrote last was written on the source last, too. It only spares
 // questions, since what it lacks is asked for all the same; a shard that is too
-// large to remember is asked for document by document.
+// large to remember is asked for document by document. A survey keeps them all.
 func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}, error) {
 	p := s.source[number]
 	w := shard.Window{Shard: p.Shard, From: mark0(s.rec, number), To: p.Max}
-	if min(w.Span(), s.here/int64(len(s.source))) > rememberAtMost {
+	remember := min(w.Span(), s.here/int64(len(s.source))) <= rememberAtMost
+	if !remember && s.survey == nil {
 		return nil, nil
 	}
 	var known map[cluster.Key]struct{}
@@ -179,25 +209,39 @@ func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}
 				return err
 			}
 			for i := range b.Docs {
-				known[cluster.KeyOf(&b.Docs[i])] = struct{}{}
+				if remember {
+					known[cluster.KeyOf(&b.Docs[i])] = struct{}{}
+				}
 			}
+			err = s.survey.see(b)
 			b.Release()
+			if err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 	return known, err
 }
 
-// remove reads ids in a window of the target, asks the source for each that is
-// not known to be there, and deletes those that are gone.
-func (s *sides) remove(ctx context.Context, number int, w shard.Window, o stream.Options, known map[cluster.Key]struct{}) error {
+// look reads ids in a window of the target, asks the source for each that is not
+// known to be there, and deletes those that are gone.
+func (s *sides) look(ctx context.Context, number int, w shard.Window, within []shard.Window, known map[cluster.Key]struct{}) error {
 	var gone []sink.Gone
 	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) (err error) {
-		gone, err = s.find(ctx, number, w, o, known)
+		gone, err = s.find(ctx, number, w, within, known)
 		return err
 	})
-	if err != nil || len(gone) == 0 {
+	if err != nil {
 		return err
+	}
+	return s.remove(ctx, gone)
+}
+
+// remove deletes from the target what the source does not hold.
+func (s *sides) remove(ctx context.Context, gone []sink.Gone) error {
+	if len(gone) == 0 {
+		return nil
 	}
 	if s.tooMany(len(gone)) {
 		return &TooManyDeletesError{Index: s.rec.Index, Deletes: s.removed.Load() + int64(len(gone)), Target: s.there, Share: s.index.ferry.options.MaxDelete}
@@ -216,10 +260,10 @@ func (s *sides) remove(ctx context.Context, number int, w shard.Window, o stream
 
 // find reads the window's ids on the target and gives those that are gone on
 // the source; it stops where there are more than may be deleted.
-func (s *sides) find(ctx context.Context, number int, w shard.Window, o stream.Options, known map[cluster.Key]struct{}) ([]sink.Gone, error) {
+func (s *sides) find(ctx context.Context, number int, w shard.Window, within []shard.Window, known map[cluster.Key]struct{}) ([]sink.Gone, error) {
 	var gone []sink.Gone
-	reader := stream.NewReader(s.index.ferry.target, s.index.ferry.budget, o)
-	for b, err := range reader.Read(ctx, s.target[number], w) {
+	alive := func(key cluster.Key, found cluster.Found) { s.survey.doubt(s.rec, number, key, found) }
+	for b, err := range s.onTarget(within).Read(ctx, s.target[number], w) {
 		if err != nil {
 			return nil, err
 		}
@@ -231,7 +275,7 @@ func (s *sides) find(ctx context.Context, number int, w shard.Window, o stream.O
 			}
 		}
 		b.Release()
-		absent, err := s.absent(ctx, doubtful)
+		absent, err := s.absent(ctx, doubtful, alive)
 		if err != nil {
 			return nil, err
 		}
@@ -265,7 +309,8 @@ func (s *sides) tooMany(gone int) bool {
 // a search of all shards. The latter finds documents that lie in another shard
 // than their routing says (seen on OpenSearch 3.8: one whose write was under way
 // when a replica was promoted had lost its routing).
-func (s *sides) absent(ctx context.Context, found []sink.Gone) ([]sink.Gone, error) {
+// alive, where it is given, is told of each that is found by its id.
+func (s *sides) absent(ctx context.Context, found []sink.Gone, alive func(cluster.Key, cluster.Found)) ([]sink.Gone, error) {
 	var out []sink.Gone
 	for part := range slices.Chunk(found, askAtOnce) {
 		there, err := s.index.source().Versions(ctx, s.rec.Index, keysOf(part))
@@ -276,6 +321,8 @@ func (s *sides) absent(ctx context.Context, found []sink.Gone) ([]sink.Gone, err
 		for i := range there {
 			if !there[i].Found {
 				missing = append(missing, part[i])
+			} else if alive != nil {
+				alive(part[i].Key, there[i])
 			}
 		}
 		if missing, err = s.unlisted(ctx, missing); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"time"
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
@@ -33,6 +34,9 @@ type examination struct {
 	query   json.RawMessage
 	sample  choice
 	found   Verification
+	// perShard and began are for a certificate.
+	perShard [2][]digest.Sum
+	began    time.Time
 }
 
 // choice is some of all documents, by the hash of their keys.
@@ -60,6 +64,7 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 	}
 	e := &examination{
 		sides: s, content: q.Level == LevelContent, query: query,
+		perShard: [2][]digest.Sum{make([]digest.Sum, len(s.source)), make([]digest.Sum, len(s.target))}, began: time.Now().UTC(),
 		sample: choice{holds: verify.NewSample(q.Sample).Holds, share: q.Sample},
 		found:  Verification{Level: q.Level, Sample: q.Sample, Positions: s.source},
 	}
@@ -79,6 +84,11 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 	if query != nil {
 		return *v, nil
 	}
+	if q.Certify {
+		if err := e.certify(ctx, &tallies[reconcile.Source]); err != nil {
+			return *v, err
+		}
+	}
 	_, err = s.keepCounts(ctx)
 	return *v, err
 }
@@ -88,8 +98,8 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 func (e *examination) count(ctx context.Context) (*[2]verify.Tally, error) {
 	var tallies [2]verify.Tally
 	var mu sync.Mutex
-	if err := e.scan(ctx, e.sample, func(side reconcile.Side, _ int) taker {
-		return &counting{content: e.content, mu: &mu, sum: &tallies[side], mine: &verify.Tally{}}
+	if err := e.scan(ctx, e.sample, func(side reconcile.Side, number int) taker {
+		return &counting{content: e.content, mu: &mu, sum: &tallies[side], shard: &e.perShard[side][number], mine: &verify.Tally{}}
 	}); err != nil {
 		return nil, err
 	}
@@ -112,6 +122,7 @@ type counting struct {
 	content   bool
 	mu        *sync.Mutex
 	sum, mine *verify.Tally
+	shard     *digest.Sum
 }
 
 func (c *counting) take(d *batch.Doc, key digest.Hash, h *digest.Hasher) (err error) {
@@ -127,6 +138,7 @@ func (c *counting) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sum.Merge(c.mine)
+	*c.shard = c.shard.Plus(c.mine.Sum())
 }
 
 // spooling keeps what each side holds of the chosen documents.
@@ -199,13 +211,13 @@ func (e *examination) repair(ctx context.Context, spool *reconcile.Spool) error 
 func (e *examination) scan(ctx context.Context, chosen choice, begin func(side reconcile.Side, number int) taker) error {
 	ix := e.sides.index
 	g, _ := group.New(ctx)
-	read := func(side reconcile.Side, on *cluster.Cluster, positions []shard.Position) { //nolint:contextcheck // the group hands the context on
+	read := func(side reconcile.Side, on *cluster.Cluster, positions []shard.Position, how func(stream.Options) stream.Options) { //nolint:contextcheck // the group hands the context on
 		work := make(chan task)
 		g.Go("windows of the "+side.String(), func(ctx context.Context) error {
 			defer close(work)
 			return e.cut(ctx, on, positions, work)
 		})
-		docs := e.documents(on, positions[0].Shard.Index, chosen)
+		docs := e.documents(on, positions[0].Shard.Index, chosen, how)
 		for range readersFor(ix.ferry.options.Stream.Readers, len(positions)) {
 			g.Go("documents of the "+side.String(), func(ctx context.Context) error {
 				for t := range work {
@@ -219,8 +231,8 @@ func (e *examination) scan(ctx context.Context, chosen choice, begin func(side r
 			})
 		}
 	}
-	read(reconcile.Source, ix.source(), e.sides.source)
-	read(reconcile.Target, ix.ferry.target, e.sides.target)
+	read(reconcile.Source, ix.source(), e.sides.source, ix.paced)
+	read(reconcile.Target, ix.ferry.target, e.sides.target, ix.pages)
 	return g.Wait()
 }
 
@@ -271,7 +283,8 @@ func (e *examination) tell(ctx context.Context, documents iter.Seq2[*batch.Batch
 	return ctx.Err()
 }
 
-// documents reads one side's documents, the chosen ones among them. Where these
+// documents reads one side's documents, the chosen ones among them, at that side's
+// pace. Where these
 // are few, their contents are asked for by id: the engine then reads the others'
 // ids only.
 type documents struct {
@@ -280,13 +293,13 @@ type documents struct {
 	chosen  choice
 }
 
-func (e *examination) documents(on *cluster.Cluster, index string, chosen choice) *documents {
+func (e *examination) documents(on *cluster.Cluster, index string, chosen choice, how func(stream.Options) stream.Options) *documents {
 	ix := e.sides.index
 	few := e.content && chosen.share <= fewEnough
 	d := &documents{chosen: chosen}
-	d.reader = stream.NewReader(on, ix.ferry.budget, ix.pages(stream.Options{IDsOnly: !e.content || few, Query: e.query}))
+	d.reader = stream.NewReader(on, ix.ferry.budget, how(stream.Options{IDsOnly: !e.content || few, Query: e.query}))
 	if few {
-		d.fetcher = stream.NewFetcher(on, index, ix.ferry.budget, ix.pages(stream.Options{}))
+		d.fetcher = stream.NewFetcher(on, index, ix.ferry.budget, how(stream.Options{}))
 	}
 	return d
 }

@@ -111,8 +111,8 @@ type Ferry struct {
 	budget, contents *batch.Budget
 	// controller paces all writers.
 	controller *sink.Controller
-	// commits of records that are made durable at the same time.
-	commits *joint.Calls[checkpoint.Record, struct{}]
+	// commits of records that are made durable at the same time, and the history.
+	commits ledger
 	// busy bounds the indices that documents are read of.
 	busy *semaphore.Weighted
 	// pace of all readers of the source.
@@ -134,10 +134,10 @@ func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint
 		busy: semaphore.NewWeighted(max(1, o.Stream.Indices)),
 	}
 	f.controller = sink.NewController(f.limits(ctx), func(p sink.Pace) {
-		f.note(report.Event{Kind: report.Adapted, Done: int64(p.Writers), Total: int64(p.Most), Bytes: int64(p.BulkBytes)})
+		f.note(report.Event{Kind: report.Adapted, Done: int64(p.Writers), Total: int64(p.Most), Bytes: int64(p.BulkBytes), Busy: p.Busy})
 	})
-	f.commits = joint.New(f.commitAll, f.commitOne)
-	if err := f.load(ctx); err != nil {
+	f.commits.Calls = joint.New(f.commitAll, f.commitOne)
+	if err := errors.Join(f.load(ctx), f.recall(ctx)); err != nil {
 		return nil, err
 	}
 	state := f.record()
@@ -203,11 +203,13 @@ func (f *Ferry) start(ctx context.Context) error {
 
 // note tells the observer of an event.
 func (f *Ferry) note(e report.Event) {
-	if f.options.Observer == nil {
-		return
-	}
 	e.Time = time.Now()
-	f.options.Observer.Observe(e)
+	if f.commits.log != nil {
+		f.commits.log.Observe(e)
+	}
+	if f.options.Observer != nil {
+		f.options.Observer.Observe(e)
+	}
 }
 
 // phase frames a step of the ferry, or of an index, by events.

@@ -107,9 +107,38 @@ func (c *cutover) verify(ctx context.Context, ix *index) error {
 	return fmt.Errorf("index %s: %w: %d documents on the source, %d on the target", ix.id(), ErrDifference, counts.Source, counts.Target)
 }
 
+// due is when a setting is put back.
+type due int
+
+const (
+	// early: what costs time only. Replicas are filled, and refreshes made, before
+	// anybody waits for them.
+	early due = iota
+	// beforeSwitch: what writers must find, a final pipeline above all.
+	beforeSwitch
+	// afterSwitch: what the ferry's own writes need to the last (protocol 1.4), and
+	// what makes no difference.
+	afterSwitch
+)
+
+func dueFor(setting string, value any) due {
+	switch setting {
+	case "index.number_of_replicas", "index.auto_expand_replicas", "index.refresh_interval":
+		return early
+	case "index.gc_deletes":
+		return afterSwitch
+	case "index.final_pipeline":
+		if value == nil {
+			// None is what it has as long as the ferry writes.
+			return afterSwitch
+		}
+	}
+	return beforeSwitch
+}
+
 // putBack gives the target's indices their settings, those that get the same in
 // one request: writers wait for each change of the cluster's state.
-func (c *cutover) putBack(ctx context.Context) error {
+func (c *cutover) putBack(ctx context.Context, when due) error {
 	type group struct {
 		settings map[string]any
 		targets  []string
@@ -117,12 +146,17 @@ func (c *cutover) putBack(ctx context.Context) error {
 	groups := map[string]*group{}
 	for _, ix := range c.indices {
 		rec := ix.snapshotRecord()
-		key, err := json.Marshal(rec.PutBack)
+		settings := maps.Clone(rec.PutBack)
+		maps.DeleteFunc(settings, func(setting string, value any) bool { return dueFor(setting, value) != when })
+		if len(settings) == 0 {
+			continue
+		}
+		key, err := json.Marshal(settings)
 		if err != nil {
 			return fmt.Errorf("encode the settings of index %s: %w", rec.Target, err)
 		}
 		if groups[string(key)] == nil {
-			groups[string(key)] = &group{settings: rec.PutBack}
+			groups[string(key)] = &group{settings: settings}
 		}
 		groups[string(key)].targets = append(groups[string(key)].targets, rec.Target)
 	}

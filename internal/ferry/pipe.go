@@ -59,6 +59,8 @@ type pipe struct {
 	// acknowledged; commit makes the marks durable.
 	landed func(w shard.Window) error
 	commit func(ctx context.Context) error
+	// seen is told of each page before it is written; nil for nobody.
+	seen func(b *batch.Batch) error
 	// every is the least time between two commits.
 	every time.Duration
 
@@ -169,6 +171,12 @@ func (f *flight) touch(acks chan<- shard.Window) {
 // write writes one parcel.
 func (p *pipe) write(ctx context.Context, c parcel, acks chan<- shard.Window) error {
 	docs, bytes := int64(len(c.batch.Docs)), c.batch.Bytes()
+	if p.seen != nil {
+		if err := p.seen(c.batch); err != nil {
+			c.batch.Release()
+			return err
+		}
+	}
 	r, err := p.writer.Write(ctx, c.batch)
 	c.batch.Release()
 	if err != nil {
@@ -177,7 +185,7 @@ func (p *pipe) write(ctx context.Context, c parcel, acks chan<- shard.Window) er
 	p.mu.Lock()
 	p.sum = p.sum.Add(r)
 	p.mu.Unlock()
-	p.observe(report.Event{Kind: report.Progress, Window: c.flight.window, Docs: docs, Bytes: bytes})
+	p.observe(report.Event{Kind: report.Progress, Window: c.flight.window, Docs: docs, Bytes: bytes, Lag: p.outstanding.Load()})
 	c.flight.touch(acks)
 	return nil
 }

@@ -70,6 +70,7 @@ func (ix *index) reconcile(ctx context.Context, content bool) (found int64, err 
 }
 
 func (ix *index) reconcileOnce(ctx context.Context, content bool) (found int64, err error) {
+	ix.dropSurvey()
 	spool, err := reconcile.Open(ix.ferry.options.Reconcile.Dir)
 	if err != nil {
 		return 0, err
@@ -287,7 +288,7 @@ func (r *reconciliation) do(ctx context.Context, p piece, fetcher *stream.Fetche
 
 // remove deletes what the source says, now, that it does not hold.
 func (r *reconciliation) remove(ctx context.Context, extra []sink.Gone, writer *sink.Writer) error {
-	gone, err := r.sides.absent(ctx, extra)
+	gone, err := r.sides.absent(ctx, extra, nil)
 	if err != nil || len(gone) == 0 {
 		return err
 	}

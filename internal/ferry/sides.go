@@ -20,6 +20,8 @@ type sides struct {
 	// here and there are the live counts.
 	here, there int64
 	removed     atomic.Int64
+	// survey that the look for deletes is to become; nil for none.
+	survey *survey
 	// moving: the source may have taken writes since the round.
 	moving bool
 }

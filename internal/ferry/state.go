@@ -199,6 +199,8 @@ type index struct {
 	// counted are both sides where the look for deletes found as many documents
 	// on either; nil where something was done since.
 	counted *sides
+	// survey is kept up from the preparation of a cutover to its end; else nil.
+	survey *survey
 	// standing guards what the target may lose; nil where it may not.
 	standing *standing
 	// docs of the index when it was planned, for progress.
@@ -237,14 +239,6 @@ func (f *Ferry) commit(ctx context.Context, what string, r checkpoint.Record) er
 	return nil
 }
 
-func (f *Ferry) commitAll(ctx context.Context, records []checkpoint.Record) ([]struct{}, error) {
-	return make([]struct{}, len(records)), f.store.Commit(ctx, f.lease, records...)
-}
-
-func (f *Ferry) commitOne(ctx context.Context, r checkpoint.Record) (struct{}, error) {
-	return struct{}{}, f.store.Commit(ctx, f.lease, r)
-}
-
 // change applies fn to a copy of the record, makes the copy durable, after what
 // the target has of the index, and only then lets it be seen. An error leaves the
 // record as it was.
@@ -252,8 +246,10 @@ func (ix *index) change(ctx context.Context, fn func(r *IndexRecord)) error {
 	if err := ix.standing.secure(ctx); err != nil {
 		return err
 	}
-	changed := ix.snapshotRecord()
+	before := ix.snapshotRecord()
+	changed := before
 	fn(&changed)
+	ix.ferry.wrote(before, changed)
 	if err := ix.ferry.keep(ctx, "the checkpoint of index "+changed.Index, ix.ferry.indexKey(changed.name()), changed); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"esferry/internal/history"
 	"esferry/sink"
 )
 
@@ -15,6 +16,8 @@ type Status struct {
 	Snapshot string   `json:"snapshot,omitempty"`
 	Blocked  []string `json:"blocked,omitempty"`
 	Freeze   *Freeze  `json:"freeze,omitempty"`
+	// Downtime predicts the freeze; nil where none is to come.
+	Downtime *history.Downtime `json:"downtime,omitempty"`
 	Pieces
 	// Pace is the running process's; the store knows of none.
 	Pace *Pace `json:"pace,omitempty"`
@@ -41,7 +44,7 @@ func (f *Ferry) Status() Status {
 		records = append(records, f.indices[name].snapshotRecord())
 	}
 	told, writers := StatusOf(f.state, records), f.controller.Pace()
-	told.Pace, told.Writers = &pace, &writers
+	told.Pace, told.Writers, told.Downtime = &pace, &writers, Downtime(f.History(), records)
 	return told
 }
 

@@ -58,6 +58,11 @@ func (f *Ferry) Sync(ctx context.Context) error {
 	if len(indices) == 0 {
 		return &NothingCarriedError{Ferry: f.options.Name}
 	}
+	return f.commits.log.Lap(func() error { return f.lap(ctx, indices) })
+}
+
+// lap makes one round of each index, with its deletes and counts.
+func (f *Ferry) lap(ctx context.Context, indices []*index) error {
 	return f.each(ctx, indices, func(ctx context.Context, ix *index) error {
 		return f.phase(ctx, "sync", ix.id(), func(ctx context.Context) error {
 			if _, err := ix.round(ctx); err != nil {

@@ -40,6 +40,9 @@ type VerifyRequest struct {
 	Sample float64
 	// Repair carries the documents that differ.
 	Repair bool
+	// Certify keeps what a certificate tells, and makes it an error where there can
+	// be none.
+	Certify bool
 }
 
 // Verification is one comparison of an index by ids or contents.
@@ -68,6 +71,8 @@ type Verification struct {
 	// Repaired is how many differed and were carried, before this was found.
 	Repaired int64   `json:"repaired"`
 	Seconds  float64 `json:"seconds"`
+	// certified is there where a certificate was asked for.
+	certified *Certified
 }
 
 // Digest is a digest.Sum in words.
@@ -240,6 +245,7 @@ func (ix *index) verify(ctx context.Context, q VerifyRequest) error {
 	ix.mu.Lock()
 	ix.verified = &v
 	ix.mu.Unlock()
+	ix.ferry.commits.log.Verified(ix.id(), v.kept())
 	if v.differs() {
 		return &DifferenceError{Index: ix.id(), Verification: v}
 	}

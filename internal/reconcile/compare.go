@@ -100,7 +100,7 @@ func (s *Spool) entries(side Side, number int) (map[cluster.Key]Entry, error) {
 	for len(buf) > 0 {
 		var e Entry
 		if buf, err = e.read(buf); err != nil {
-			return nil, &DiskError{Dir: s.dir, Err: fmt.Errorf("partition %d of the %s: %w", number, side, err)}
+			return nil, s.side[side].file.Torn(err)
 		}
 		out[e.Key] = e
 	}

@@ -23,7 +23,14 @@ const (
 	worth = 16
 )
 
-// Side is what the descent asks of an engine.
+// Counter counts the live documents of a shard by their sequence numbers: in w,
+// and where within is not empty only in its windows. Buckets are interval wide,
+// begin at its multiples, and come sorted; those without documents are left out.
+type Counter interface {
+	Count(ctx context.Context, w shard.Window, within []shard.Window, interval int64) ([]shard.Bucket, error)
+}
+
+// Side is an engine that counts.
 type Side interface {
 	Histogram(ctx context.Context, p shard.Position, w shard.Window, query json.RawMessage, interval int64) ([]shard.Bucket, error)
 }
@@ -34,6 +41,16 @@ type Primary struct {
 	Position shard.Position
 }
 
+// Count asks the engine.
+func (p Primary) Count(ctx context.Context, w shard.Window, within []shard.Window, interval int64) ([]shard.Bucket, error) {
+	w.Shard = p.Position.Shard
+	var query json.RawMessage
+	if len(within) > 0 {
+		query = Ranges(within)
+	}
+	return p.Side.Histogram(ctx, p.Position, w, query, interval)
+}
+
 // Difference is a range of sequence numbers in which the target holds more
 // live documents than the source.
 type Difference struct {
@@ -42,11 +59,11 @@ type Difference struct {
 	Source, Target int64
 }
 
-// Descend finds the ranges of the window in which the two primaries count
-// different documents. Both must share sequence numbers there: a restored
-// shard and its source, at or below the watermark before the snapshot
-// (protocol 2.2). The windows name the target's index.
-func Descend(ctx context.Context, source, target Primary, w shard.Window) ([]Difference, error) {
+// Descend finds the ranges of the window in which the two count different
+// documents. Both must share sequence numbers there: a restored shard and its
+// source, at or below the watermark before the snapshot (protocol 2.2), or a
+// shard now and as it was before (protocol 2.4).
+func Descend(ctx context.Context, source, target Counter, w shard.Window) ([]Difference, error) {
 	interval := max(1, w.Span()/firstRanges)
 	found, err := compare(ctx, source, target, w, nil, interval)
 	for err == nil && interval > 1 && !cheap(found) {
@@ -69,11 +86,11 @@ func cheap(found []Difference) bool {
 	return read <= worth*differ
 }
 
-func finer(ctx context.Context, source, target Primary, w shard.Window, found []Difference, interval int64) ([]Difference, error) {
+func finer(ctx context.Context, source, target Counter, w shard.Window, found []Difference, interval int64) ([]Difference, error) {
 	var out []Difference
 	for len(found) > 0 {
 		n := min(len(found), clauses)
-		part, err := compare(ctx, source, target, w, Ranges(found[:n]), interval)
+		part, err := compare(ctx, source, target, w, Windows(found[:n]), interval)
 		if err != nil {
 			return nil, err
 		}
@@ -82,15 +99,24 @@ func finer(ctx context.Context, source, target Primary, w shard.Window, found []
 	return out, nil
 }
 
-// Ranges gives the query that holds just the differences' windows.
-func Ranges(found []Difference) json.RawMessage {
+// Windows gives where the differences are.
+func Windows(found []Difference) []shard.Window {
+	out := make([]shard.Window, len(found))
+	for i := range found {
+		out[i] = found[i].Window
+	}
+	return out
+}
+
+// Ranges gives the query that holds just the windows.
+func Ranges(within []shard.Window) json.RawMessage {
 	type bounds struct {
 		GT  int64 `json:"gt"`
 		LTE int64 `json:"lte"`
 	}
-	should := make([]any, 0, len(found))
-	for _, d := range found {
-		should = append(should, map[string]any{"range": map[string]any{"_seq_no": bounds{d.Window.From, d.Window.To}}})
+	should := make([]any, 0, len(within))
+	for _, w := range within {
+		should = append(should, map[string]any{"range": map[string]any{"_seq_no": bounds{w.From, w.To}}})
 	}
 	query, err := json.Marshal(map[string]any{"bool": map[string]any{"should": should, "minimum_should_match": 1}})
 	if err != nil {
@@ -101,15 +127,15 @@ func Ranges(found []Difference) json.RawMessage {
 }
 
 // compare counts on both sides and gives the ranges that differ.
-func compare(ctx context.Context, source, target Primary, w shard.Window, query json.RawMessage, interval int64) ([]Difference, error) {
+func compare(ctx context.Context, source, target Counter, w shard.Window, within []shard.Window, interval int64) ([]Difference, error) {
 	var here, there []shard.Bucket
 	g, _ := group.New(ctx)
-	g.Go("measure "+source.Position.Shard.String(), func(ctx context.Context) (err error) {
-		here, err = source.Side.Histogram(ctx, source.Position, shard.Window{Shard: source.Position.Shard, From: w.From, To: w.To}, query, interval)
+	g.Go("source of "+w.Shard.String(), func(ctx context.Context) (err error) {
+		here, err = source.Count(ctx, w, within, interval)
 		return err
 	})
-	g.Go("measure "+w.Shard.String(), func(ctx context.Context) (err error) {
-		there, err = target.Side.Histogram(ctx, target.Position, w, query, interval)
+	g.Go("target "+w.Shard.String(), func(ctx context.Context) (err error) {
+		there, err = target.Count(ctx, w, within, interval)
 		return err
 	})
 	if err := g.Wait(); err != nil {

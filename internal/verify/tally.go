@@ -6,21 +6,21 @@ import (
 	"esferry/internal/digest"
 )
 
-// partitions that an index's documents are divided into by the hash of their
+// Partitions that an index's documents are divided into by the hash of their
 // keys: what is read twice is the partitions that differ, so that one document
 // in a hundred million costs a look at 24,000 of each side.
-const partitions = 4096
+const Partitions = 4096
 
 // Tally is the digest of what one side holds, partition by partition: 96 KiB
 // whatever the index's size. The zero Tally is that of an empty index. It
 // belongs to one goroutine.
 type Tally struct {
-	parts [partitions]digest.Sum
+	parts [Partitions]digest.Sum
 }
 
 // Add tells of one document, by the hash of its key and its own.
 func (t *Tally) Add(key, document digest.Hash) {
-	part := &t.parts[key.Hi%partitions]
+	part := &t.parts[key.Hi%Partitions]
 	*part = part.With(document)
 }
 
@@ -42,7 +42,7 @@ func (t *Tally) Sum() (all digest.Sum) {
 
 // Doubtful is the partitions in which two sides differ.
 type Doubtful struct {
-	part [partitions]bool
+	part [Partitions]bool
 	n    int
 }
 
@@ -63,10 +63,10 @@ func Differing(source, target *Tally) *Doubtful {
 func (d *Doubtful) Len() int { return d.n }
 
 // Share is how much of all documents they hold, about.
-func (d *Doubtful) Share() float64 { return float64(d.n) / partitions }
+func (d *Doubtful) Share() float64 { return float64(d.n) / Partitions }
 
 // Holds reports whether a key's partition is among them.
-func (d *Doubtful) Holds(key digest.Hash) bool { return d.part[key.Hi%partitions] }
+func (d *Doubtful) Holds(key digest.Hash) bool { return d.part[key.Hi%Partitions] }
 
 // Sample is a share of all documents, chosen by the hash of their keys: the
 // same ones on both sides, and in every run.

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"esferry/checkpoint/boltstore"
+	"esferry/internal/config"
+	"esferry/internal/control"
+	"esferry/internal/ferry"
+	"esferry/internal/history"
+	"esferry/internal/report/page"
+	"esferry/sink"
+)
+
+// historyCommand asks a running ferry for its history.
+const historyCommand = "history"
+
+// mostLetters bounds the rejected documents that a report lists.
+const mostLetters = 200
+
+func (iv *invocation) reportCommand() *cobra.Command {
+	var output string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "report",
+		Short: "Write what this ferry did as one HTML file, for a change ticket",
+		Long: `report writes what the checkpoint store holds of this ferry, also while it runs,
+as one HTML file that needs nothing beside it: a timeline of all runs, the freeze
+step by step, every index with the counts and digests of both sides, what was
+translated or dropped, rejected documents, the versions of both clusters, and the
+configuration without secrets. It asks neither cluster.
+
+With --json it prints the same as one JSON document instead.`,
+		Example: "  esferry report -c ferry.yaml\n  esferry report -o CHG-4711.html --force -c ferry.yaml\n  esferry report --json -c ferry.yaml | jq .freeze",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := iv.load()
+			if err != nil {
+				return err
+			}
+			r, err := gather(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			if iv.json {
+				return iv.print(r)
+			}
+			if output == "" {
+				output = c.Name + "-report.html"
+			}
+			var text bytes.Buffer
+			if err := page.Write(&text, r); err != nil {
+				return err
+			}
+			if err := writeNew(output, text.Bytes(), force); err != nil {
+				return err
+			}
+			return iv.write("%s\n", plain(output))
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "the file to write; NAME-report.html by default")
+	cmd.Flags().BoolVar(&force, "force", false, "write over a file that is there")
+	_ = cmd.MarkFlagFilename("output", "html") //nolint:errcheck // it fails only for a flag that is not there
+	return cmd
+}
+
+// writeNew writes a file for its owner, as a whole or not at all, and over
+// another one only by force.
+func writeNew(path string, content []byte, force bool) (err error) {
+	if !force {
+		if err := mustBeFree(path); err != nil {
+			return err
+		}
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".esferry-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(file.Name()))
+		}
+	}()
+	_, err = file.Write(content)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// gather puts a report together from the store, or from the ferry that runs on it.
+func gather(ctx context.Context, c *config.Config) (page.Report, error) {
+	r := page.Report{Type: "report", Ferry: c.Name, Made: time.Now().UTC(), Version: thisBuild().Version, Indices: []page.Index{}}
+	s, err := readStatus(ctx, c)
+	if err != nil {
+		return r, err
+	}
+	if r.History, err = readHistory(ctx, c); err != nil {
+		return r, err
+	}
+	letters, err := deadLetters(c).List()
+	if err != nil {
+		return r, err
+	}
+	if r.Config, err = c.Redacted(); err != nil {
+		return r, fmt.Errorf("print the configuration: %w", err)
+	}
+	r.Running, r.Downtime, r.Rejected = s.Running, s.Downtime, rejectedOf(letters)
+	r.Source, r.Target = page.Side{URLs: c.Source.URLs}, page.Side{URLs: c.Target.URLs}
+	if n := len(r.History.Runs); n > 0 {
+		last := r.History.Runs[n-1]
+		r.Source.Engine, r.Target.Engine = &last.Source, &last.Target
+	}
+	if s.Freeze != nil {
+		r.Freeze = &page.Freeze{At: s.Freeze.At, Seconds: s.Freeze.Seconds}
+		for _, step := range s.Freeze.Steps {
+			r.Freeze.Steps = append(r.Freeze.Steps, page.Step(step))
+		}
+	}
+	for _, rec := range s.Indices {
+		r.Indices = append(r.Indices, indexOf(rec))
+	}
+	return r, nil
+}
+
+func indexOf(r ferry.IndexRecord) page.Index {
+	out := page.Index{
+		Index: r.Index, Target: r.Target, Path: string(r.Path), Phase: string(r.Phase), Lag: r.Lag,
+		Applied: r.Written.Applied + r.Written.Repaired, Deleted: r.Deleted, Rejected: r.Written.Rejected,
+	}
+	if c := r.Counts; c != nil {
+		counts := page.Counts(*c)
+		out.Counts = &counts
+	}
+	return out
+}
+
+func rejectedOf(letters []sink.DeadLetter) page.Rejected {
+	r := page.Rejected{Total: int64(len(letters)), Listed: []page.Letter{}}
+	for _, l := range letters[:min(len(letters), mostLetters)] {
+		r.Listed = append(r.Listed, page.Letter{
+			At: l.Time, Index: l.SourceIndex, ID: text(l.ID), Routing: text(l.Routing), Version: l.Version, Reason: plain(l.Reason),
+		})
+	}
+	return r
+}
+
+// readHistory asks the running ferry, or reads the store where none runs.
+func readHistory(ctx context.Context, c *config.Config) (history.History, error) {
+	var h history.History
+	raw, err := control.Do(ctx, c.Checkpoint.Path, historyCommand, nil)
+	if err == nil {
+		if err := json.Unmarshal(raw, &h); err != nil {
+			return h, fmt.Errorf("read the running ferry's answer: %w", err)
+		}
+		return h, nil
+	}
+	if !errors.Is(err, control.ErrNotRunning) {
+		return h, fmt.Errorf("ask the running ferry: %w", err)
+	}
+	store, err := boltstore.OpenReadOnly(ctx, c.Checkpoint.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return history.History{Runs: []history.Run{}, Indices: map[string]history.Index{}}, nil
+	}
+	if err != nil {
+		return h, fmt.Errorf("open the checkpoint store: %w", err)
+	}
+	h, err = history.Load(ctx, store, c.Name)
+	if closed := store.Close(); err == nil && closed != nil {
+		err = fmt.Errorf("close the checkpoint store: %w", closed)
+	}
+	return h, err
+}
+
+// commandLine gives a command as the history keeps it: with its arguments and
+// flags, but not the place of the configuration, nor what a query looks for.
+func commandLine(cmd *cobra.Command, args []string) string {
+	words := append([]string{cmd.CommandPath()}, args...)
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		switch {
+		case f.Name == "config" || f.Name == "json":
+		case f.Name == "query":
+			words = append(words, "--query ...")
+		case f.Value.Type() == "bool":
+			words = append(words, "--"+f.Name)
+		default:
+			words = append(words, "--"+f.Name+" "+f.Value.String())
+		}
+	})
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,280 @@
+package ferry
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"esferry/checkpoint"
+	"esferry/internal/batch"
+	"esferry/internal/census"
+	"esferry/internal/cluster"
+	"esferry/internal/group"
+	"esferry/internal/shard"
+	"esferry/internal/verify"
+	"esferry/sink"
+)
+
+// survey is a look for deletes that is kept up, so that the next one costs what
+// changed since (protocol 2.4): every document on the target is in the census,
+// under the number it had on the source, or among the doubtful. It spares work and
+// decides nothing: both sides are counted after it, and where they differ all
+// documents are looked through.
+type survey struct {
+	held *census.Census
+	// source holds the positions it began at. Numbers above a global checkpoint
+	// may mean something else after a failover.
+	source []shard.Position
+	// there is how many documents the target held.
+	there int64
+	// asked: no round came since it was asked what left.
+	asked bool
+
+	mu sync.Mutex
+	// doubtful were asked for and are there, under a number that no round has
+	// brought yet, by their shard.
+	doubtful map[cluster.Key]int
+}
+
+// takeSurvey looks through all documents that may have been deleted, whatever the
+// counts say, and keeps what it saw.
+func (ix *index) takeSurvey(ctx context.Context) error {
+	ix.dropSurvey()
+	if !ix.snapshotRecord().numbered() {
+		return ix.deletes(ctx)
+	}
+	s, err := ix.sides(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.count(ctx); err != nil {
+		return err
+	}
+	held, err := census.Open(ix.ferry.options.Reconcile.Dir, len(s.source))
+	if err != nil {
+		return err
+	}
+	ix.survey = &survey{held: held, source: s.source, there: s.there, doubtful: map[cluster.Key]int{}}
+	s.survey = ix.survey
+	err = ix.ferry.reading(ctx, s.search)
+	if err != nil {
+		ix.dropSurvey()
+	}
+	if errors.Is(err, checkpoint.ErrTermChanged) {
+		return ix.deletes(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return ix.change(ctx, func(r *IndexRecord) { r.Deleted += s.removed.Load() })
+}
+
+// dropSurvey forgets what was seen.
+func (ix *index) dropSurvey() {
+	if ix.survey == nil {
+		return
+	}
+	// Its file has no name: what cannot be closed ends with the process.
+	_ = ix.survey.held.Close() //nolint:errcheck // see above
+	ix.survey = nil
+}
+
+// see notes a page that was read of the source, before it is written.
+func (v *survey) see(b *batch.Batch) error {
+	if v == nil {
+		return nil
+	}
+	return v.held.Add(b)
+}
+
+// doubt notes a document of a shard that was asked for and is there: unless a round
+// has brought what it is now, the census does not have it.
+func (v *survey) doubt(rec IndexRecord, number int, key cluster.Key, found cluster.Found) {
+	if v == nil || found.SeqNo >= 0 && found.SeqNo <= rec.Marks[number].W {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.doubtful[key] = number
+}
+
+// sinceSurvey removes what was deleted on the source since the survey, once after a
+// round. Where the survey no longer holds it is dropped.
+func (ix *index) sinceSurvey(ctx context.Context) error {
+	v := ix.survey
+	if v == nil || v.asked {
+		return nil
+	}
+	s := &sides{index: ix, rec: ix.snapshotRecord(), there: v.there}
+	if err := s.stand(ctx); err != nil {
+		return err
+	}
+	if err := (&sides{rec: s.rec, source: v.source}).sameTerm(s.source); err != nil {
+		ix.dropSurvey()
+		return nil //nolint:nilerr // all documents are looked through instead
+	}
+	return ix.ferry.reading(ctx, func(ctx context.Context) error {
+		all, err := v.suspects(ctx, s)
+		if err == nil && len(all) > 0 {
+			err = v.judge(ctx, s, all)
+		}
+		v.asked = err == nil
+		return err
+	})
+}
+
+// stand reads where both sides stand.
+func (s *sides) stand(ctx context.Context) error {
+	g, _ := group.New(ctx)
+	g.Go("positions of "+s.rec.Index, func(ctx context.Context) (err error) {
+		s.source, err = s.index.positions(ctx)
+		return err
+	})
+	if restored(s.rec) {
+		g.Go("positions of "+s.rec.Target, func(ctx context.Context) (err error) {
+			s.target, err = s.index.ferry.target.Primaries(ctx, s.rec.Target)
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// suspect is a document that may be gone.
+type suspect struct {
+	shard int
+	// numbers under which the census has it.
+	numbers []int64
+}
+
+// suspects are told apart by their key.
+type suspects map[cluster.Key]suspect
+
+func (l suspects) add(key cluster.Key, number int, seqNos ...int64) {
+	l[key] = suspect{shard: number, numbers: append(l[key].numbers, seqNos...)}
+}
+
+// suspects gives the documents that may have left the source: whose number has,
+// which were in doubt, and which differ from the snapshot. What the target wrote is
+// made visible meanwhile: that takes longest, and the counts need it.
+func (v *survey) suspects(ctx context.Context, s *sides) (suspects, error) {
+	left, unlike := make([][]census.Entry, len(s.source)), make([][]cluster.Key, len(s.source))
+	g, _ := group.New(ctx)
+	g.Go("refresh "+s.rec.Target, func(ctx context.Context) error { return s.index.ferry.target.Refresh(ctx, s.rec.Target) })
+	for i := range s.source {
+		g.Go("what left "+s.source[i].Shard.String(), func(ctx context.Context) (err error) {
+			left[i], err = v.left(ctx, s, i)
+			return err
+		})
+		if restored(s.rec) {
+			g.Go("what left "+s.source[i].Shard.String()+" since the snapshot", func(ctx context.Context) (err error) {
+				unlike[i], err = s.unlike(ctx, i)
+				return err
+			})
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	out := suspects{}
+	for key, number := range v.doubtful {
+		out.add(key, number)
+	}
+	for i := range s.source {
+		for _, e := range left[i] {
+			out.add(e.Key, i, e.SeqNo)
+		}
+		for _, key := range unlike[i] {
+			out.add(key, i)
+		}
+	}
+	return out, nil
+}
+
+// left gives the documents whose number the source's shard no longer has.
+func (v *survey) left(ctx context.Context, s *sides, number int) ([]census.Entry, error) {
+	w := shard.Window{Shard: s.source[number].Shard, From: mark0(s.rec, number), To: s.rec.Marks[number].W}
+	if w.Span() == 0 {
+		return nil, nil
+	}
+	found, err := verify.Descend(ctx, verify.Primary{Side: s.index.ferry.source, Position: s.source[number]}, v.held.Shard(number), w)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return v.held.Shard(number).Held(verify.Windows(found))
+}
+
+// unlike gives the documents of a restored shard that the source no longer has as
+// they were in the snapshot.
+func (s *sides) unlike(ctx context.Context, number int) ([]cluster.Key, error) {
+	w, found, err := s.surplusRanges(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	var keys []cluster.Key
+	for part := range slices.Chunk(found, rangesAtOnce) {
+		for b, err := range s.onTarget(part).Read(ctx, s.target[number], w) {
+			if err != nil {
+				return nil, err
+			}
+			for i := range b.Docs {
+				keys = append(keys, cluster.KeyOf(&b.Docs[i]))
+			}
+			b.Release()
+		}
+	}
+	return keys, nil
+}
+
+// judge asks both sides for the suspects, deletes from the target those that are
+// gone, and only then takes them out of the census.
+func (v *survey) judge(ctx context.Context, s *sides, all suspects) error {
+	asked := make([]sink.Gone, 0, len(all))
+	for key := range all {
+		asked = append(asked, sink.Gone{Key: key})
+	}
+	now := map[cluster.Key]cluster.Found{}
+	gone, err := s.absent(ctx, asked, func(key cluster.Key, found cluster.Found) { now[key] = found })
+	if err != nil {
+		return err
+	}
+	if gone, err = s.stillThere(ctx, gone); err != nil {
+		return err
+	}
+	if err := s.remove(ctx, gone); err != nil {
+		return err
+	}
+	v.doubtful = map[cluster.Key]int{}
+	for key, one := range all {
+		found, alive := now[key]
+		for _, n := range one.numbers {
+			if !alive || found.SeqNo != n {
+				v.held.Shard(one.shard).Forget(n)
+			}
+		}
+		if alive {
+			v.doubt(s.rec, one.shard, key, found)
+		}
+	}
+	if s.removed.Load() == 0 {
+		return nil
+	}
+	return s.index.change(ctx, func(r *IndexRecord) { r.Deleted += s.removed.Load() })
+}
+
+// stillThere gives those that the target holds, and what it holds of them.
+func (s *sides) stillThere(ctx context.Context, gone []sink.Gone) ([]sink.Gone, error) {
+	var out []sink.Gone
+	for part := range slices.Chunk(gone, askAtOnce) {
+		there, err := s.index.ferry.target.Versions(ctx, s.rec.Target, keysOf(part))
+		if err != nil {
+			return nil, err
+		}
+		for i := range there {
+			if there[i].Found {
+				out = append(out, sink.Gone{Key: part[i].Key, Found: there[i]})
+			}
+		}
+	}
+	return out, nil
+}
