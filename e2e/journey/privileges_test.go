@@ -3,6 +3,7 @@ package journey_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -289,6 +290,7 @@ func TestLeastPrivileges(t *testing.T) {
 	newer.fill(t, "logs-9", `{"properties":{"n":{"type":"long"}}}`)
 	newer.fill(t, "logs-closed", `{"properties":{"n":{"type":"long"}}}`)
 	newer.ask(t, "POST", "/logs-closed/_close", "")
+	p.bearer(t, newer)
 	yaml = begun(t, newer, target)
 	for _, s := range []step{
 		{[]string{"plan"}, "read", nil},
@@ -297,6 +299,30 @@ func TestLeastPrivileges(t *testing.T) {
 			lacks("source_cutover", "indices:admin/block/add*"), lacks("target_write", "indices:admin/settings/update"))},
 	} {
 		s.try(t, yaml, newer, target)
+	}
+}
+
+// bearer logs in with a token of one of the engine's own service accounts, which
+// may look at the cluster and read no index: it is known, and refused that.
+func (p *pair) bearer(t *testing.T, source *guarded) {
+	t.Helper()
+	const account = "elastic/fleet-server/lab:"
+	_, hash, _ := strings.Cut(strings.Split(source.file(t, "users"), "\n")[0], ":")
+	source.write(t, "service_tokens", account+hash+"\n")
+	t.Setenv("SOURCE_TOKEN", base64.StdEncoding.EncodeToString([]byte("\x00\x01\x00\x01"+account+source.Password)))
+	args := []string{
+		"init", "-o", filepath.Join(t.TempDir(), "ferry.yaml"), "--source", source.URL(), "--source-auth", "bearer:env:SOURCE_TOKEN",
+		"--source-ca", source.CAFile, "--target", p.from.URL,
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var o outcome
+	err := retry.Poll(ctx, "the engine to read the token", 100*time.Millisecond, func(context.Context) (bool, error) {
+		o = finished(t, theWorld.released, args...) //nolint:contextcheck // A command has a time limit of its own.
+		return !strings.Contains(o.stderr, "status 401"), nil
+	})
+	if err != nil || !strings.Contains(o.stderr, "target: ") {
+		t.Errorf("with a token: got %q (%v), want the source to be reached", o.stderr, err)
 	}
 }
 
