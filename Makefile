@@ -31,6 +31,10 @@ build: ## build bin/esferry
 demo: ## move live indices between two real clusters and compare both sides (needs a JDK and Maven)
 	$(GO) run $(DEMO)
 
+.PHONY: stage
+stage: ## the demo's two clusters and its live writer, for you to ferry: docs/tutorial.md
+	$(GO) run $(DEMO) -stay
+
 .PHONY: test
 test: unit search e2e ## everything, real engines included: what CI runs
 

@@ -263,6 +263,9 @@ func (w *Writer) refused(d batch.Doc, item cluster.Item) error {
 	switch item.Status {
 	case http.StatusForbidden:
 		e.Hint = "lift the block on the target index, or free disk space there, then run again; it resumes"
+		if g, ok := cluster.Missing(e.Reason); ok {
+			e.Hint = g.Hint("target")
+		}
 	case http.StatusNotFound, http.StatusBadRequest:
 		e.Hint = "the target index is gone or closed: esferry checkpoint reset " + w.options.SourceIndex + ", then run again"
 	}

@@ -202,6 +202,17 @@ func (r Repository) same(there cluster.Repository) error {
 	return nil
 }
 
+// Kinds lists the types of repositories that an engine's plugins make it know,
+// beside those that every engine has.
+func Kinds(plugins map[string]bool, engine cluster.Identity) (kinds []string) {
+	for _, kind := range []string{"azure", "gcs", "hdfs", "oss", "s3"} {
+		if plugins[RequiredPlugin(kind, engine)] {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
 // RequiredPlugin names the plugin or module that every node of an engine needs
 // for a type of repository; empty for those that every engine has. The clouds
 // had one plugin each before Elasticsearch 5.

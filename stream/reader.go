@@ -147,7 +147,7 @@ func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
 	defer s.lane.Answered()
 	o := s.reader.pages.options
 	if s.id != "" {
-		return s.reader.source.NextPage(ctx, s.window, s.id, o.KeepAlive)
+		return s.following(ctx)
 	}
 	for {
 		scan := cluster.Scan{
@@ -165,6 +165,20 @@ func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
 		s.reader.pages.weigh(page.Length, s.size)
 		s.size = s.reader.pages.docs()
 	}
+}
+
+// following asks for the page after the last one. One far over its bytes, because
+// documents have grown within the window, is given up unread: the window is read
+// again, with smaller pages.
+func (s *scroll) following(ctx context.Context) (cluster.Page, error) {
+	pages := s.reader.pages
+	page, err := s.reader.source.NextPage(ctx, s.window, s.id, pages.options.KeepAlive)
+	if err != nil || !pages.tooLarge(page.Length, s.size) {
+		return page, err
+	}
+	s.abandon(ctx, page)
+	pages.weigh(page.Length, s.size)
+	return page, fmt.Errorf("a page of %d documents is of %d bytes", s.size, page.Length)
 }
 
 // abandon gives a page up unread, but for the name of its scroll, which it

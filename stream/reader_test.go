@@ -277,6 +277,21 @@ func TestAGiantFirstPageIsAskedForAgainSmaller(t *testing.T) {
 	}
 }
 
+// TestAGiantLaterPageMeansTheWindowAgain: documents grow within a long window, and
+// a scroll cannot change its pages.
+func TestAGiantLaterPageMeansTheWindowAgain(t *testing.T) {
+	e := newEngine(t, scroll{{body: page("9", a)}, {body: page("9", b), length: 64 << 20}}, pages(page("1", a)))
+	r := stream.NewReader(e, batch.NewBudget(1<<20), stream.Options{})
+	_, err := drain(t.Context(), r)
+	e.interrupted("a giant later page", err, true)
+	if _, err := drain(t.Context(), r); err != nil {
+		t.Error(err)
+	}
+	if len(e.scans) != 2 || e.scans[1].Size > e.scans[0].Size/4 || len(e.closed) != 2 {
+		t.Errorf("got scans %+v, %d of them closed, want the second of a quarter at most, and both closed", e.scans, len(e.closed))
+	}
+}
+
 // TestAGiantDocumentPassesAlone, and so does a page whose size the operator fixed.
 func TestAGiantDocumentPassesAlone(t *testing.T) {
 	big := page("1", hit(`"big"`, 1, `{"x":"`+strings.Repeat("x", 1<<20)+`"}`))

@@ -19,11 +19,11 @@ func (iv *invocation) checkpointCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "checkpoint",
 		Short:   "Read and reset the state of this ferry",
-		Example: "  esferry checkpoint show -c ferry.yaml",
+		Example: "  esferry checkpoint list -c ferry.yaml\n  esferry checkpoint export -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(iv.checkpointShowCommand(), iv.checkpointResetCommand(), iv.checkpointRestoreCommand())
+	cmd.AddCommand(iv.checkpointListCommand(), iv.checkpointShowCommand(), iv.checkpointExportCommand(), iv.checkpointResetCommand(), iv.checkpointRestoreCommand())
 	return cmd
 }
 
@@ -39,15 +39,11 @@ func (iv *invocation) checkpointShowCommand() *cobra.Command {
 				return err
 			}
 			s, err := readStatus(cmd.Context(), c)
+			if err == nil && len(args) == 1 {
+				s.Indices, err = recordsOf(s, args[0])
+			}
 			if err != nil {
 				return err
-			}
-			if len(args) == 1 {
-				at := slices.IndexFunc(s.Indices, func(r ferry.IndexRecord) bool { return r.Index == args[0] })
-				if at < 0 {
-					return fmt.Errorf("ferry %s holds no checkpoint of index %s", c.Name, args[0])
-				}
-				s.Indices = s.Indices[at : at+1]
 			}
 			out := json.NewEncoder(iv.stdout)
 			out.SetIndent("", "  ")
@@ -60,13 +56,16 @@ func (iv *invocation) checkpointShowCommand() *cobra.Command {
 }
 
 func (iv *invocation) checkpointResetCommand() *cobra.Command {
-	var yes bool
+	var yes, dryRun bool
 	cmd := &cobra.Command{
 		Use:     "reset INDEX",
 		Short:   "Forget how far an index is carried, so that it is carried anew",
 		Example: "  esferry checkpoint reset users -c ferry.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if dryRun {
+				return iv.wouldReset(cmd.Context(), args[0])
+			}
 			if !yes {
 				if err := iv.confirm(cmd, fmt.Sprintf("forget how far index %s is carried?", args[0])); err != nil {
 					return err
@@ -76,11 +75,39 @@ func (iv *invocation) checkpointResetCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "tell what would be forgotten, and change nothing")
 	return cmd
+}
+
+// wouldReset looks at the store alone.
+func (iv *invocation) wouldReset(ctx context.Context, index string) error {
+	c, err := iv.load()
+	if err != nil {
+		return err
+	}
+	s, err := readStatus(ctx, c)
+	if err != nil {
+		return err
+	}
+	records, err := recordsOf(s, index)
+	if err != nil {
+		return err
+	}
+	return iv.wouldForget(records[0])
+}
+
+// recordsOf gives the record of one index.
+func recordsOf(s ferry.Status, index string) ([]ferry.IndexRecord, error) {
+	at := slices.IndexFunc(s.Indices, func(r ferry.IndexRecord) bool { return r.Index == index })
+	if at < 0 {
+		return nil, fmt.Errorf("ferry %s holds no checkpoint of index %s", s.Name, index)
+	}
+	return s.Indices[at : at+1], nil
 }
 
 // confirm asks, and takes anything but yes for no.
 func (iv *invocation) confirm(cmd *cobra.Command, question string) error {
+	iv.settle()
 	if _, err := fmt.Fprintf(iv.stderr, "%s [y/N] ", plain(question)); err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}

@@ -53,7 +53,8 @@ func (iv *invocation) deadletterListCommand() *cobra.Command {
 }
 
 func (iv *invocation) deadletterRetryCommand() *cobra.Command {
-	return &cobra.Command{
+	var dryRun bool
+	cmd := &cobra.Command{
 		Use:   "retry",
 		Short: "Write the rejected documents again, as the source holds them now",
 		Long: `retry reads each rejected document from the source as it is now, and writes it.
@@ -62,6 +63,15 @@ is gone on the source leaves it. It exits with 4 while any is left.`,
 		Example: "  esferry deadletter retry -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dryRun {
+				return iv.withLook(cmd.Context(), func(_ context.Context, s *session) error {
+					letters, err := deadLetters(s.config).List()
+					if err != nil {
+						return err
+					}
+					return iv.wouldRedeliver(letters)
+				})
+			}
 			return iv.withSession(cmd.Context(), func(ctx context.Context, s *session) error {
 				kept := deadLetters(s.config)
 				letters, err := kept.List()
@@ -82,6 +92,8 @@ is gone on the source leaves it. It exits with 4 while any is left.`,
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "tell how many documents of which index would be written, and change nothing")
+	return cmd
 }
 
 func (iv *invocation) showLetters(letters []sink.DeadLetter) error {

@@ -42,6 +42,9 @@ func (iv *invocation) aside() report.Observer {
 	if iv.json {
 		return report.NewJSON(iv.stderr)
 	}
+	if log, ok := iv.logged(); ok {
+		return log
+	}
 	return report.NewLines(iv.stderr)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"esferry/checkpoint"
@@ -76,6 +77,7 @@ func codeOf(ctx context.Context, err error) int {
 
 // exit prints the error, in one sentence with the next step, and gives the code.
 func (iv *invocation) exit(ctx context.Context, err error) int {
+	iv.settle()
 	code := codeOf(ctx, err)
 	if _, same := errors.AsType[*unchangedError](err); err == nil || same {
 		return code
@@ -84,7 +86,9 @@ func (iv *invocation) exit(ctx context.Context, err error) int {
 	if code == exitInterrupted {
 		message, hint = "interrupted", "run the same command again; it resumes"
 	}
-	if iv.json {
+	if _, logs := iv.logged(); logs && !iv.json {
+		iv.logger.LogAttrs(ctx, slog.LevelError, "failed", slog.Int("code", code), slog.String("error", message), slog.String("hint", hint))
+	} else if iv.json {
 		line := map[string]any{"type": "error", "code": code, "message": message, "hint": hint}
 		_ = json.NewEncoder(iv.stderr).Encode(line) //nolint:errcheck // there is nobody left to tell
 	} else {

@@ -14,31 +14,6 @@ import (
 	"esferry/internal/retry"
 )
 
-func (iv *invocation) planCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "plan",
-		Short:   "Tell how each index would travel, why, and what stands in the way",
-		Long:    "plan asks both clusters and changes nothing. It exits with 1 when something stands in the way.",
-		Example: "  esferry plan -c ferry.yaml\n  esferry plan -c ferry.yaml --json | jq '.indices[] | {index, path, reason}'",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return iv.withSession(cmd.Context(), func(ctx context.Context, s *session) error { return iv.plan(ctx, s.ferry) })
-		},
-	}
-}
-
-// plan shows how each index would travel; what stands in the way is the error.
-func (iv *invocation) plan(ctx context.Context, f *ferry.Ferry) error {
-	p, err := f.Plan(ctx)
-	if err != nil {
-		return err
-	}
-	if err := iv.showPlan(p); err != nil {
-		return err
-	}
-	return obstacles(p)
-}
-
 func obstacles(p ferry.Plan) error {
 	if len(p.Obstacles) == 0 {
 		return nil
@@ -60,7 +35,7 @@ Killed at any point, the same command goes on.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dryRun {
-				return iv.withFerry(cmd.Context(), iv.plan)
+				return iv.withLook(cmd.Context(), iv.plan)
 			}
 			return iv.withJob(cmd.Context(), j, func(ctx context.Context, f *ferry.Ferry) error {
 				p, err := f.Plan(ctx)
@@ -107,10 +82,10 @@ func (iv *invocation) baselineCommand() *cobra.Command {
 		Example: "  esferry baseline -c ferry.yaml\n  esferry baseline -c ferry.yaml --dry-run",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dryRun {
+				return iv.withLook(cmd.Context(), iv.plan)
+			}
 			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
-				if dryRun {
-					return iv.plan(ctx, f)
-				}
 				p, err := f.Plan(ctx)
 				if err != nil {
 					return err
@@ -124,7 +99,7 @@ func (iv *invocation) baselineCommand() *cobra.Command {
 }
 
 func (iv *invocation) syncCommand() *cobra.Command {
-	var follow bool
+	var follow, dryRun bool
 	var interval time.Duration
 	var j job
 	cmd := &cobra.Command{
@@ -140,6 +115,9 @@ nights that were missed are carried by the next one.`,
 			if follow && (j.metrics != "" || j.unchanged != 0) {
 				return &usageError{err: errors.New("--metrics-file and --exit-code-unchanged tell of a run that ends, and --follow does not"), hint: "leave --follow out"}
 			}
+			if dryRun {
+				return iv.withLook(cmd.Context(), iv.wouldSync)
+			}
 			return iv.withJob(cmd.Context(), j, func(ctx context.Context, f *ferry.Ferry) error {
 				err := f.Sync(ctx)
 				for follow && err == nil {
@@ -153,33 +131,9 @@ nights that were missed are carried by the next one.`,
 	}
 	cmd.Flags().BoolVar(&follow, "follow", false, "go on until stopped")
 	cmd.Flags().DurationVar(&interval, "interval", 10*time.Second, "with --follow, the pause between two rounds")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "tell what is outstanding of each index, and change nothing")
 	cmd.Flags().IntVar(&j.unchanged, "exit-code-unchanged", 0, "exit with this code where nothing had changed, for schedulers that then skip what follows")
 	j.flags(cmd)
-	return cmd
-}
-
-func (iv *invocation) cutoverCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "cutover",
-		Short:   "Hold writers back, carry what is left, verify and switch",
-		Example: "  esferry cutover -c ferry.yaml\n  esferry cutover abort -c ferry.yaml",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
-				_, err := f.Cutover(ctx)
-				return iv.summarize(f, err)
-			})
-		},
-	}
-	cmd.AddCommand(&cobra.Command{
-		Use:     "abort",
-		Short:   "Lift the freeze of a cutover that did not switch",
-		Example: "  esferry cutover abort -c ferry.yaml",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error { return f.Abort(ctx) })
-		},
-	})
 	return cmd
 }
 
@@ -219,6 +173,7 @@ func (s selection) json() (json.RawMessage, error) {
 
 func (iv *invocation) backfillCommand() *cobra.Command {
 	var s selection
+	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "backfill INDEX...",
 		Short: "Carry one index by scroll and bulk, whole or by a query",
@@ -230,6 +185,9 @@ query selects, without deletes. It resumes where it stopped.`,
 			query, err := s.json()
 			if err != nil {
 				return err
+			}
+			if dryRun {
+				return iv.withLook(cmd.Context(), func(ctx context.Context, s *session) error { return iv.wouldBackfill(ctx, s.ferry, indices, query) })
 			}
 			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
 				var done []ferry.Backfill
@@ -245,6 +203,7 @@ query selects, without deletes. It resumes where it stopped.`,
 		},
 	}
 	flags := cmd.Flags()
+	flags.BoolVar(&dryRun, "dry-run", false, "count the documents that match, and change nothing")
 	flags.StringVar(&s.query, "query", "", "carry only documents that match this query (JSON)")
 	flags.StringVar(&s.field, "field", "@timestamp", "the time field of --since and --until")
 	flags.StringVar(&s.since, "since", "", "carry only documents at or after this time")

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,5 +125,46 @@ func TestTheEnvironmentHasATwinOfEachFlag(t *testing.T) {
 func TestForeignTextCannotDrawOnTheTerminal(t *testing.T) {
 	if got := plain("a\x1b[31m\nb\u009b"); strings.ContainsAny(got, "\x1b\n\u009b") {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestLogFormat(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer server.Close()
+	path := filepath.Join(t.TempDir(), "ferry.yaml")
+	text := fmt.Sprintf("name: f\nsource: {url: %q, auth: {basic: {username: u, password: hunter2}}}\ntarget: {url: %q}\nindices: {include: [a]}\n", server.URL, server.URL)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := func(want ...string) {
+		t.Helper()
+		asked = 0
+		_, _, stderr := command(t, append([]string{"plan", "-c", path}, want[0:2]...)...)
+		lines := strings.Split(strings.TrimSpace(stderr), "\n")
+		for i, line := range lines {
+			if !strings.Contains(line, want[2]) {
+				t.Errorf("%v: line %d is %q", want, i, line)
+			}
+			if strings.HasPrefix(want[2], "{") && !json.Valid([]byte(line)) {
+				t.Errorf("%v: line %d is no JSON: %q", want, i, line)
+			}
+		}
+		if asked == 0 || strings.Contains(stderr, "hunter2") || strings.Contains(stderr, "aHVudGVyMg") {
+			t.Errorf("%v: got %q after %d requests", want, stderr, asked)
+		}
+		if requests := strings.Count(stderr, "/") > 0 && strings.Contains(stderr, "took_ms"); requests != (want[1] == "--verbose") {
+			t.Errorf("%v: got %q", want, stderr)
+		}
+	}
+	f("--log-format=json", "--verbose", `{"time":`)
+	f("--log-format=json", "--no-progress", `{"time":`)
+	f("--log-format=text", "--verbose", "")
+	f("--log-format=text", "--no-progress", "")
+	if code, _, stderr := command(t, "plan", "--log-format", "xml", "-c", path); code != exitUsage || !strings.Contains(stderr, "xml") {
+		t.Errorf("got exit code %d and %q", code, stderr)
 	}
 }

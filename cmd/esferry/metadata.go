@@ -36,7 +36,7 @@ different there. What cannot be carried at all is named, and does not count.`,
 		Example: "  esferry metadata diff -c ferry.yaml\n  esferry metadata diff -c ferry.yaml --json | jq '.pieces[] | select(.verdict != \"same\")'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return iv.withSession(cmd.Context(), func(ctx context.Context, s *session) error {
+			return iv.withLook(cmd.Context(), func(ctx context.Context, s *session) error {
 				pieces, err := s.ferry.MetadataPieces(ctx)
 				if err != nil {
 					return err
@@ -63,7 +63,11 @@ with 1 when the target refuses something.`,
 		Example: "  esferry metadata apply -c ferry.yaml --dry-run\n  esferry metadata apply -c ferry.yaml --overwrite",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return iv.withSession(cmd.Context(), func(ctx context.Context, s *session) error {
+			with := iv.withSession
+			if o.DryRun {
+				with = iv.withLook
+			}
+			return with(cmd.Context(), func(ctx context.Context, s *session) error {
 				pieces, err := s.ferry.MetadataPieces(ctx)
 				if err != nil {
 					return err

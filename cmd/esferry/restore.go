@@ -34,7 +34,10 @@ again.`,
 			if !slices.Contains(ways, q.OnExisting) {
 				return &usageError{err: fmt.Errorf("--on-existing %s is not one of error, close, delete, rename", onExisting), hint: "esferry restore --help tells what they do"}
 			}
-			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error { return iv.restore(ctx, f, q, dryRun) })
+			if dryRun {
+				return iv.withLook(cmd.Context(), func(ctx context.Context, s *session) error { return iv.wouldRestore(ctx, s.ferry, q) })
+			}
+			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error { return iv.restore(ctx, f, q) })
 		},
 	}
 	cmd.Flags().StringVar(&q.Snapshot, "snapshot", "", "the snapshot to restore from; the newest of this ferry when empty")
@@ -43,21 +46,25 @@ again.`,
 	return cmd
 }
 
-func (iv *invocation) restore(ctx context.Context, f *ferry.Ferry, q ferry.RestoreRequest, dryRun bool) error {
-	if !dryRun {
-		if err := f.RegisterTarget(ctx); err != nil {
-			return err
-		}
-	}
+// wouldRestore shows what a restore would do.
+func (iv *invocation) wouldRestore(ctx context.Context, f *ferry.Ferry, q ferry.RestoreRequest) error {
 	p, err := f.PlanRestore(ctx, q)
 	if err != nil {
 		return err
 	}
-	if dryRun {
-		if err := iv.showRestorePlan(p); err != nil || len(p.Obstacles) == 0 {
-			return err
-		}
-		return &ferry.ObstacleError{Obstacles: p.Obstacles}
+	if err := iv.showRestorePlan(p); err != nil || len(p.Obstacles) == 0 {
+		return err
+	}
+	return &ferry.ObstacleError{Obstacles: p.Obstacles}
+}
+
+func (iv *invocation) restore(ctx context.Context, f *ferry.Ferry, q ferry.RestoreRequest) error {
+	if err := f.RegisterTarget(ctx); err != nil {
+		return err
+	}
+	p, err := f.PlanRestore(ctx, q)
+	if err != nil {
+		return err
 	}
 	done, err := f.Restore(ctx, p)
 	if err != nil && !errors.Is(err, ferry.ErrDifference) {
@@ -67,7 +74,7 @@ func (iv *invocation) restore(ctx context.Context, f *ferry.Ferry, q ferry.Resto
 		return err
 	}
 	// What was interrupted has ended; now the newest.
-	return iv.restore(ctx, f, q, false)
+	return iv.restore(ctx, f, q)
 }
 
 func (iv *invocation) showRestorePlan(p ferry.RestorePlan) error {

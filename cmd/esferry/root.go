@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -26,6 +27,15 @@ type invocation struct {
 	lines          *report.JSON
 	// command is what was asked for, as the history keeps it.
 	command string
+	logging logging
+	// logger is there once the flags are read.
+	logger *slog.Logger
+	// noProgress: progress is told in lines, on terminals as elsewhere.
+	noProgress bool
+	// bars are on the terminal, once there are any; stderr then writes above them.
+	bars *report.Bars
+	// took is how long each index has taken.
+	took *report.Stopwatch
 	// run is what the command did, once a job has been done.
 	run *runTotals
 }
@@ -43,7 +53,8 @@ Every flag has a twin in the environment: ESFERRY_CONFIG for --config.
 Exit codes: 0 done and equal, 1 failed, 2 wrong usage or configuration, 3 a
 difference was found, 4 done with documents rejected by the target, 11 another
 process holds this ferry, 130 interrupted.`,
-		Example: `  esferry plan -c ferry.yaml
+		Example: `  esferry init --source https://old.example:9200 --target https://new.example:9200
+  esferry plan -c ferry.yaml
   esferry run -c ferry.yaml --cutover
   esferry --version --json`,
 		SilenceErrors: true,
@@ -52,12 +63,15 @@ process holds this ferry, 130 interrupted.`,
 	flags := root.PersistentFlags()
 	flags.StringVarP(&iv.config, "config", "c", "ferry.yaml", "the ferry's configuration")
 	flags.BoolVar(&iv.json, "json", false, "print JSON: one document, or one line for each event")
+	flags.BoolVar(&iv.noProgress, "no-progress", false, "tell progress in plain lines on a terminal, too")
+	iv.logging.flags(root)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return iv.begin(cmd) }
 	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml") //nolint:errcheck // it fails only for a flag that is not there
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err: err, hint: cmd.CommandPath() + " --help lists the flags"}
 	})
 	root.AddCommand(
-		iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
+		iv.initCommand(), iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
 		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(), iv.deadletterCommand(),
 		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.ctlCommand(), iv.reportCommand(), iv.manualCommand(),
 	)
@@ -122,15 +136,6 @@ func below(cmd *cobra.Command, do func(cmd *cobra.Command)) {
 		do(sub)
 		below(sub, do)
 	}
-}
-
-// observer tells events: JSON lines to stdout, or plain lines to stderr.
-func (iv *invocation) observer() report.Observer {
-	if iv.json {
-		iv.lines = report.NewJSON(iv.stdout)
-		return iv.lines
-	}
-	return report.NewLines(iv.stderr)
 }
 
 // load reads the ferry's configuration.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -53,7 +52,14 @@ func (iv *invocation) withFerry(ctx context.Context, fn func(ctx context.Context
 }
 
 // withSession opens everything a ferry needs, once, and closes it.
-func (iv *invocation) withSession(ctx context.Context, fn func(ctx context.Context, s *session) error) (err error) {
+func (iv *invocation) withSession(ctx context.Context, fn func(ctx context.Context, s *session) error) error {
+	return iv.openSession(ctx, holding, fn)
+}
+
+// opening lends a ferry's store to fn.
+type opening func(ctx context.Context, c *config.Config, fn func(ctx context.Context, store checkpoint.Store, lease checkpoint.Lease) error) error
+
+func (iv *invocation) openSession(ctx context.Context, open opening, fn func(ctx context.Context, s *session) error) (err error) {
 	c, err := iv.load()
 	if err != nil {
 		return err
@@ -67,7 +73,7 @@ func (iv *invocation) withSession(ctx context.Context, fn func(ctx context.Conte
 	}
 	defer s.source.Close()
 	defer s.target.Close()
-	return holding(ctx, c, func(ctx context.Context, store checkpoint.Store, lease checkpoint.Lease) error {
+	return open(ctx, c, func(ctx context.Context, store checkpoint.Store, lease checkpoint.Lease) error {
 		s.store = store
 		options, err := iv.options(ctx, c, s.source)
 		if err != nil {
@@ -135,8 +141,8 @@ func reach(ctx context.Context, side string, e config.Endpoint) (*cluster.Cluste
 		return nil, fmt.Errorf("%s: %w", side, err)
 	}
 	c, err := cluster.Dial(cluster.Options{
-		URLs: e.URLs, Authorize: authorize, CAFile: e.TLS.CAFile, CertFile: e.TLS.CertFile, KeyFile: e.TLS.KeyFile,
-		InsecureSkipVerify: e.TLS.InsecureSkipVerify, Gzip: e.Compress,
+		Side: side, URLs: e.URLs, Authorize: authorize, CAFile: e.TLS.CAFile, CertFile: e.TLS.CertFile, KeyFile: e.TLS.KeyFile,
+		InsecureSkipVerify: e.TLS.InsecureSkipVerify, Gzip: e.Compress, Logger: tracer(ctx),
 	})
 	if err != nil {
 		return nil, &usageError{err: fmt.Errorf("%s: %w", side, err)}
@@ -162,7 +168,7 @@ func available(c *config.Config) error {
 
 func (iv *invocation) options(ctx context.Context, c *config.Config, source *cluster.Cluster) (ferry.Options, error) {
 	o := ferry.Options{
-		Name: c.Name, Select: &c.Indices, Observer: iv.observer(),
+		Name: c.Name, Select: &c.Indices, Observer: iv.timed(),
 		IgnoreDeletes: c.Deletes == config.DeletesIgnore, MaxDelete: float64(c.MaxDelete) / 100,
 		Reconcile: ferry.ReconcileOptions{Dir: filepath.Dir(c.Checkpoint.Path), VersionsOnly: c.Reconcile == config.ReconcileVersions},
 		Stream: ferry.StreamOptions{
@@ -175,7 +181,7 @@ func (iv *invocation) options(ctx context.Context, c *config.Config, source *clu
 		},
 		Cutover: ferry.CutoverOptions{
 			Freeze: string(c.Cutover.Freeze), MaxLag: c.Cutover.MaxLag, MaxFreeze: time.Duration(c.Cutover.MaxFreeze),
-			Aliases: c.Cutover.Aliases, Hook: iv.hooks(c.Name, c.Cutover.Hooks),
+			Aliases: c.Cutover.Aliases, Hooks: programs(c.Cutover.Hooks), Hook: iv.hooks(c.Name, c.Cutover.Hooks),
 		},
 	}
 	if c.Stream.OnReject == config.OnRejectDeadLetter {
@@ -199,29 +205,4 @@ func (iv *invocation) options(ctx context.Context, c *config.Config, source *clu
 	var err error
 	o.Snapshot.Copy, err = copier(ctx, c.Snapshot, source, o.Observer)
 	return o, err
-}
-
-// hookPatience bounds a hook: writers wait for it.
-const hookPatience = time.Minute
-
-// hooks runs the operator's commands, without a shell, their output going to
-// stderr. A hook that fails fails the step it belongs to.
-func (iv *invocation) hooks(name string, h config.Hooks) func(ctx context.Context, event string) error {
-	commands := map[string][]string{"frozen": h.Frozen, "switched": h.Switched, "aborted": h.Aborted}
-	return func(ctx context.Context, event string) error {
-		argv := commands[event]
-		if len(argv) == 0 {
-			return nil
-		}
-		ctx, cancel := context.WithTimeout(ctx, hookPatience)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the operator's own command, from the operator's own file
-		cmd.Stdout, cmd.Stderr = iv.stderr, iv.stderr
-		cmd.Env = append(os.Environ(), environmentPrefix+"EVENT="+event, environmentPrefix+"NAME="+name)
-		cmd.WaitDelay = time.Second
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("run the hook for %q (%s): %w", event, argv[0], err)
-		}
-		return nil
-	}
 }

@@ -20,6 +20,7 @@ func tableOf(columns ...any) table.Writer {
 }
 
 func (iv *invocation) write(format string, args ...any) error {
+	iv.settle()
 	if _, err := fmt.Fprintf(iv.stdout, format, args...); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
@@ -62,9 +63,9 @@ func (iv *invocation) showPlan(p ferry.Plan) error {
 
 // summary closes every long command.
 type summary struct {
-	Type    string               `json:"type"`
-	Equal   bool                 `json:"equal"`
-	Indices []ferry.IndexSummary `json:"indices"`
+	Type    string         `json:"type"`
+	Equal   bool           `json:"equal"`
+	Indices []indexSummary `json:"indices"`
 	// ThisRun is there for commands that timers start; the indices' figures are
 	// those of all runs.
 	ThisRun *runTotals `json:"this_run,omitempty"`
@@ -73,13 +74,29 @@ type summary struct {
 	FreezeSteps   []ferry.Step `json:"freeze_steps,omitempty"`
 }
 
+// indexSummary is one line of it.
+type indexSummary struct {
+	ferry.IndexSummary
+	// Seconds that this run has spent on the index.
+	Seconds float64 `json:"seconds"`
+}
+
+func (iv *invocation) summaries(f *ferry.Ferry) []indexSummary {
+	all := f.Summary()
+	out := make([]indexSummary, len(all))
+	for i, s := range all {
+		out[i] = indexSummary{s, iv.took.Seconds(s.Index)}
+	}
+	return out
+}
+
 // summarize prints what a command did and how the sides stand, also when it
 // failed with a difference, and gives the command's error.
 func (iv *invocation) summarize(f *ferry.Ferry, result error) error {
 	if result != nil && !errors.Is(result, ferry.ErrDifference) {
 		return result
 	}
-	s := summary{Type: "summary", Equal: true, Indices: f.Summary(), ThisRun: iv.run}
+	s := summary{Type: "summary", Equal: true, Indices: iv.summaries(f), ThisRun: iv.run}
 	rejected := int64(0)
 	for _, i := range s.Indices {
 		s.Equal = s.Equal && i.Equal
@@ -101,9 +118,9 @@ func (iv *invocation) showSummary(s summary) error {
 	if iv.json {
 		return iv.print(s)
 	}
-	t := tableOf("index", "target", "path", "phase", "source docs", "target docs", "", "lag", "applied", "deleted")
+	t := tableOf("index", "path", "source", "target", "docs", "lag", "applied", "deleted", "seconds")
 	for _, i := range s.Indices {
-		t.AppendRow(table.Row{plain(i.Index), plain(i.Target), i.Path, i.Phase, i.SourceDocs, i.TargetDocs, verdict(i), i.Lag, i.Applied, i.Deleted})
+		t.AppendRow(table.Row{renamed(i.Index, i.Target), i.Path, i.SourceDocs, i.TargetDocs, verdict(i.IndexSummary), i.Lag, i.Applied, i.Deleted, fmt.Sprintf("%.1f", i.Seconds)})
 	}
 	if err := iv.write("%s\n", t.Render()); err != nil {
 		return err
@@ -114,12 +131,25 @@ func (iv *invocation) showSummary(s summary) error {
 	if err := iv.write("writers were held back for %.2f s:\n", *s.FreezeSeconds); err != nil {
 		return err
 	}
-	for _, step := range s.FreezeSteps {
+	return iv.showSteps(s.FreezeSteps)
+}
+
+func (iv *invocation) showSteps(steps []ferry.Step) error {
+	for _, step := range steps {
 		if err := iv.write("  %-22s %6.2f s\n", step.Name, step.Seconds); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// renamed gives an index's name, and the one it has on the target where that is
+// another: a table of few columns goes onto a terminal.
+func renamed(index, target string) string {
+	if index == target {
+		return plain(index)
+	}
+	return plain(index + " -> " + target)
 }
 
 func verdict(i ferry.IndexSummary) string {

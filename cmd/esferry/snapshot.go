@@ -33,7 +33,7 @@ new is taken, and copied.`,
 
 func (iv *invocation) snapshotCreateCommand() *cobra.Command {
 	var name string
-	var wait bool
+	var wait, dryRun bool
 	cmd := &cobra.Command{
 		Use:   "create [INDEX...]",
 		Short: "Take a snapshot of the indices that the ferry carries, or of some of them",
@@ -43,8 +43,18 @@ snapshot.partial says accept; then its whole indices can be restored.`,
 		Example: "  esferry snapshot create -c ferry.yaml\n  esferry snapshot create 'logs-*' --name logs-1 --wait=false -c ferry.yaml",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, indices []string) error {
+			q := ferry.TakeRequest{Name: name, Indices: indices, NoWait: !wait}
+			if dryRun {
+				return iv.withLook(cmd.Context(), func(ctx context.Context, s *session) error {
+					t, err := s.ferry.PlanSnapshot(ctx, q)
+					if err != nil {
+						return err
+					}
+					return iv.wouldTake(t)
+				})
+			}
 			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
-				t, err := f.TakeSnapshot(ctx, ferry.TakeRequest{Name: name, Indices: indices, NoWait: !wait})
+				t, err := f.TakeSnapshot(ctx, q)
 				if err != nil {
 					return err
 				}
@@ -54,6 +64,7 @@ snapshot.partial says accept; then its whole indices can be restored.`,
 	}
 	cmd.Flags().StringVar(&name, "name", "", "the snapshot's name; made of the ferry's and the time when empty")
 	cmd.Flags().BoolVar(&wait, "wait", true, "follow it to its end")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "tell which indices it would hold, and change nothing")
 	return cmd
 }
 
@@ -205,7 +216,7 @@ func (iv *invocation) showProgress(ctx context.Context, s snapshots, one ferry.L
 }
 
 func (iv *invocation) snapshotDeleteCommand() *cobra.Command {
-	var yes bool
+	var yes, dryRun bool
 	q := ferry.DeleteRequest{}
 	cmd := &cobra.Command{
 		Use:   "delete [NAME...]",
@@ -221,27 +232,43 @@ target's bucket forgets them with the next esferry repo copy.`,
 				return &usageError{err: errors.New("delete wants names, or --keep N"), hint: "esferry snapshot list shows them"}
 			}
 			q.Names = names
-			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
-				doomed, err := f.ToDelete(ctx, q)
-				if err != nil {
-					return err
-				}
-				if !yes && len(doomed) > 0 {
-					if err := iv.confirm(cmd, "delete "+strings.Join(doomed, ", ")+"?"); err != nil {
+			if dryRun {
+				return iv.withLook(cmd.Context(), func(ctx context.Context, s *session) error {
+					doomed, err := s.ferry.ToDelete(ctx, q)
+					if err != nil {
 						return err
 					}
+					return iv.wouldDelete(s.config.Snapshot.Repository, doomed)
+				})
+			}
+			ask := func(names []string) error {
+				if yes || len(names) == 0 {
+					return nil
 				}
-				if err := f.DeleteSnapshots(ctx, doomed); err != nil {
-					return err
-				}
-				return iv.showDeleted(doomed)
-			})
+				return iv.confirm(cmd, "delete "+strings.Join(names, ", ")+"?")
+			}
+			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error { return iv.deleteSnapshots(ctx, f, q, ask) })
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "name what would be deleted, and change nothing")
 	cmd.Flags().BoolVar(&q.Any, "any", false, "also those that this ferry has not taken")
 	cmd.Flags().IntVar(&q.Keep, "keep", -1, "delete all of this ferry's but the last so many whole ones")
 	return cmd
+}
+
+func (iv *invocation) deleteSnapshots(ctx context.Context, f *ferry.Ferry, q ferry.DeleteRequest, ask func(names []string) error) error {
+	doomed, err := f.ToDelete(ctx, q)
+	if err != nil {
+		return err
+	}
+	if err := ask(doomed); err != nil {
+		return err
+	}
+	if err := f.DeleteSnapshots(ctx, doomed); err != nil {
+		return err
+	}
+	return iv.showDeleted(doomed)
 }
 
 func (iv *invocation) showDeleted(names []string) error {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -18,7 +17,6 @@ import (
 	"esferry/internal/control"
 	"esferry/internal/ferry"
 	"esferry/internal/history"
-	"esferry/internal/retry"
 	"esferry/snapshotpath"
 )
 
@@ -34,18 +32,14 @@ func (iv *invocation) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for {
-				s, err := readStatus(cmd.Context(), c)
-				if err != nil {
-					return err
-				}
-				if err := iv.showStatus(s); err != nil || !watch {
-					return err
-				}
-				if err := retry.Sleep(cmd.Context(), 2*time.Second); err != nil {
-					return err
-				}
+			if watch {
+				return iv.watch(cmd.Context(), c)
 			}
+			s, err := readStatus(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			return iv.showStatus(s)
 		},
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every two seconds until stopped")

@@ -41,6 +41,7 @@ func TestRates(t *testing.T) {
 	t.Run("bounded", func(t *testing.T) { p.bounded(t, source) })
 	t.Run("braked", func(t *testing.T) { p.braked(t, source) })
 	t.Run("the target dies", p.diesAsync)
+	t.Run("verification", func(t *testing.T) { p.verifiesPaced(t, source) })
 	t.Run("under the freeze", func(t *testing.T) { p.frozenUnpaused(t, source) })
 }
 
@@ -176,6 +177,19 @@ func (p *pair) diesAsync(t *testing.T) {
 		t.Errorf("after the baseline: got %s, want the index's own", got)
 	}
 	p.mustBeEqual(t, "streamed-async")
+}
+
+// verifiesPaced compares ids at a bound that holds for every reading of the source.
+func (p *pair) verifiesPaced(t *testing.T, source *faults.Proxy) {
+	t.Helper()
+	const docs, rate = 10000, 3000
+	yaml := p.config(t, "async", "streamed-async", "stream: {page: {docs: 50}, rate: {docs_per_second: 3000}}\n")
+	before, began := source.Counts().Documents, time.Now()
+	esferry(t, "verify", "--level", "ids", "--json", "-c", yaml).want(t, 0)
+	read := source.Counts().Documents - before
+	if took := time.Since(began); read < docs || float64(read) > rate*(took.Seconds()+1)+2*50 {
+		t.Errorf("%d documents were read in %s, want all %d, at a bound of %d a second", read, took, docs, rate)
+	}
 }
 
 // frozenUnpaused pauses a ferry before the freeze, which then waits for resume,

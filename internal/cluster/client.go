@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,7 @@ type Cluster struct {
 	client   *elastic.Client
 	http     *http.Client
 	address  string
+	side     string
 	statuses []int
 	patience retry.Policy
 	identity Identity
@@ -70,7 +72,7 @@ func Dial(o Options) (*Cluster, error) {
 		statuses = append(statuses, s)
 	}
 	c := &Cluster{
-		client: client, http: plain, address: strings.Join(o.URLs, ","),
+		client: client, http: plain, address: strings.Join(o.URLs, ","), side: cmp.Or(o.Side, "cluster"),
 		statuses: statuses, patience: o.Patience, hinted: &atomic.Bool{},
 	}
 	c.joint = join(c)
@@ -128,7 +130,7 @@ func (c *Cluster) send(ctx context.Context, r request) (*elastic.Response, error
 		}
 		unsent := &Error{
 			Op: r.op, Index: r.index, URL: c.address, Err: withoutURL(err),
-			Hint: "check that the cluster is up and that url in the configuration is right",
+			Hint: unreachedHint(err, c.address),
 		}
 		if none, ok := errors.AsType[*CredentialsError](err); ok {
 			unsent.Err, unsent.Hint = none, none.NextStep()

@@ -164,7 +164,10 @@ func (c *Cluster) fail(r request, status int, header http.Header, body []byte) *
 	case http.StatusUnauthorized:
 		e.Hint = "check user, password or key under auth in the configuration"
 	case http.StatusForbidden:
-		e.Hint = "give the user the privilege named, or see the privileges in the documentation"
+		e.Hint = "give the user the privilege named; docs/privileges.md has whole roles"
+		if g, ok := Missing(e.Reason); ok {
+			e.Hint = g.Hint(c.side)
+		}
 		if e.Type == "cluster_block_exception" {
 			e.Hint = "lift the block on the index, or free disk space where it is the flood-stage block"
 		}

@@ -144,8 +144,13 @@ func (c *Cluster) probeRoot(ctx context.Context) (Identity, error) {
 			Distribution string
 		}
 	}
-	if err := c.call(ctx, request{op: "probe the cluster", method: "GET", path: "/", once: true}, &root); err != nil {
+	var answer json.RawMessage
+	if err := c.call(ctx, request{op: "probe the cluster", method: "GET", path: "/", once: true}, &answer); err != nil {
 		return Identity{}, err
+	}
+	if json.Unmarshal(answer, &root) != nil {
+		// A dashboard or a proxy answers with a page; identify refuses it.
+		root.Version.Number = ""
 	}
 	return c.identify(root.ClusterName, root.ClusterUUID, root.Version.Number, root.Version.Distribution)
 }

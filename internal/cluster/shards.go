@@ -26,6 +26,10 @@ type shardStats struct {
 	Commit *struct {
 		UserData map[string]string `json:"user_data"`
 	}
+	Docs  struct{ Count int64 }
+	Store struct {
+		Bytes int64 `json:"size_in_bytes"`
+	}
 }
 
 // Positions reads where every primary of the index stands (protocol 1.1 and
@@ -169,7 +173,7 @@ func (c *Cluster) copies(ctx context.Context, indices []string) (map[string]map[
 		}
 	}
 	r := request{op: readPositions, index: label(indices), method: "GET", path: path(list(indices), "_stats"), params: params("level", "shards",
-		"filter_path", "_shards,indices.*.shards.*.routing,indices.*.shards.*.seq_no,indices.*.shards.*.commit.user_data")}
+		"filter_path", "_shards,indices.*.shards.*.routing,indices.*.shards.*.seq_no,indices.*.shards.*.commit.user_data,indices.*.shards.*.docs.count,indices.*.shards.*.store.size_in_bytes")}
 	if err := c.call(ctx, r, &stats); err != nil {
 		return nil, err
 	}
@@ -204,6 +208,7 @@ func position(copies []shardStats) (shard.Position, error) {
 		}
 		found = true
 		p.Global, p.Max = s.SeqNo.Global, s.SeqNo.Max
+		p.DocBytes = s.Store.Bytes / max(1, s.Docs.Count)
 		p.History, p.Node = s.Commit.UserData["history_uuid"], s.Routing.Node
 	}
 	if !found {

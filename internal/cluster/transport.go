@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -18,6 +19,8 @@ import (
 
 // Options say where a cluster is and how to enter it.
 type Options struct {
+	// Side is "source" or "target", for hints; may be empty.
+	Side string
 	// URLs of the cluster, without credentials; never sniffed for more.
 	URLs []string
 	// Authorize adds credentials to requests that are otherwise ready; nil for
@@ -34,6 +37,8 @@ type Options struct {
 	Gzip bool
 	// Patience is how long calls that may be repeated are.
 	Patience retry.Policy
+	// Logger hears of each request, at level debug; nil for none.
+	Logger *slog.Logger
 }
 
 // Authorization wraps what sends a request with what adds credentials to it,
@@ -121,6 +126,9 @@ func newTransport(o Options) (*watching, error) {
 	}
 	if o.Gzip {
 		watched.next = &gzipped{next: watched.next}
+	}
+	if o.Logger != nil {
+		watched.next = &tracing{next: watched.next, logger: o.Logger}
 	}
 	return watched, nil
 }

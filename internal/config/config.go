@@ -79,7 +79,7 @@ func Load(path string) (*Config, error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			fault.Message = "the file does not exist"
-			fault.Hint = "write it, as README.md shows one, or name another with -c"
+			fault.Hint = "esferry init writes one, or name another with -c"
 		case errors.Is(err, fs.ErrPermission):
 			fault.Message = "the file may not be read"
 		}

@@ -1,7 +1,6 @@
 package ferry
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -98,7 +97,7 @@ func (b *backfill) open(ctx context.Context, name string, query json.RawMessage)
 		if err := json.Unmarshal(value, &b.rec); err != nil {
 			return fmt.Errorf("decode the backfill of index %s: %w", name, err)
 		}
-		if !b.rec.Done && b.rec.SourceUUID == here.UUID && bytes.Equal(b.rec.Query, query) {
+		if b.rec.resumes(here, query) {
 			return nil
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"esferry/internal/group"
 	"esferry/internal/metadata"
 	"esferry/internal/preflight"
+	"esferry/internal/report"
 	"esferry/internal/shard"
 )
 
@@ -28,6 +29,9 @@ func (f *Ferry) Carry(ctx context.Context, p Plan) error {
 		return err
 	}
 	indices := f.adopt(p)
+	for _, ix := range indices {
+		f.note(report.Event{Kind: report.Planned, Index: ix.id(), Docs: max(0, ix.docs)})
+	}
 	restoring := make(chan struct{})
 	busy := semaphore.NewWeighted(max(1, f.options.Stream.Indices))
 	g, ctx := group.New(ctx)

@@ -196,9 +196,8 @@ func (e *examination) contents(ctx context.Context, same map[cluster.Key]*answer
 		// Unless both give it below, it has changed since the question for its version.
 		a.content = onItsWay
 	}
-	o := s.index.pages(stream.Options{})
-	from := stream.NewFetcher(s.index.source(), s.rec.Index, f.budget, o)
-	to := stream.NewFetcher(f.target, s.rec.Target, f.budget, o)
+	from := stream.NewFetcher(s.index.source(), s.rec.Index, f.budget, s.index.paced(stream.Options{}))
+	to := stream.NewFetcher(f.target, s.rec.Target, f.budget, s.index.pages(stream.Options{}))
 	for b, err := range from.Fetch(ctx, keys) {
 		if err != nil {
 			return err

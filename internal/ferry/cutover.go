@@ -27,6 +27,8 @@ type CutoverOptions struct {
 	MaxFreeze time.Duration
 	// Aliases to point to target indices besides those the source has.
 	Aliases map[string]string
+	// Hooks are the programs that Hook runs, by event.
+	Hooks map[string]string
 	// Hook runs the operator's commands for an event: frozen, switched,
 	// aborted. nil for none.
 	Hook func(ctx context.Context, event string) error
@@ -66,12 +68,17 @@ func (f *Ferry) Cutover(ctx context.Context) (Freeze, error) {
 	if err := f.lift(ctx); err != nil {
 		return Freeze{}, err
 	}
-	defer func() {
-		for _, ix := range indices {
-			ix.dropSurvey()
-		}
-	}()
+	if err := f.checked(ctx); err != nil {
+		return Freeze{}, err
+	}
+	defer c.dropSurveys()
 	if err := c.prepare(ctx); err != nil {
+		return Freeze{}, err
+	}
+	if err := c.putBack(ctx, early); err != nil {
+		return Freeze{}, err
+	}
+	if err := f.each(ctx, indices, c.ready); err != nil {
 		return Freeze{}, err
 	}
 	restore, err := f.unbound(ctx)
@@ -106,31 +113,27 @@ type cutover struct {
 	freeze  Freeze
 }
 
-// prepare does before the freeze all that can be done before it: rounds until
-// the lag is small, and the deletes so far, twice: the first look for them may
-// take long, and what is deleted meanwhile shall not be left for the freeze.
+// prepare does before the freeze what takes long: rounds until the lag is small, and
+// a look for deletes that is kept up.
 func (c *cutover) prepare(ctx context.Context) error {
 	f := c.ferry
 	return f.phase(ctx, "prepare cutover", "", func(ctx context.Context) error {
 		if err := c.newIndices(ctx); err != nil {
 			return err
 		}
-		if err := f.each(ctx, c.indices, func(ctx context.Context, ix *index) error {
-			if err := ix.catchUp(ctx); err != nil {
+		return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error {
+			if err := ix.catchUp(ctx); err != nil || f.options.IgnoreDeletes {
 				return err
 			}
-			if f.options.IgnoreDeletes {
-				return nil
-			}
 			return ix.takeSurvey(ctx)
-		}); err != nil {
-			return err
-		}
-		if err := c.putBack(ctx, early); err != nil {
-			return err
-		}
-		return f.each(ctx, c.indices, c.ready)
+		})
 	})
+}
+
+func (c *cutover) dropSurveys() {
+	for _, ix := range c.indices {
+		ix.dropSurvey()
+	}
 }
 
 // ready brings an index to where the freeze finds little to do.
@@ -172,7 +175,7 @@ func (c *cutover) frozen(ctx context.Context) error {
 	f := c.ferry
 	if limit := f.options.Cutover.MaxFreeze; limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the freeze took longer than cutover.max_freeze (%s)", limit))
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, &FreezeTooLongError{Limit: limit})
 		defer cancel()
 	}
 	if err := f.change(ctx, func(r *Record) { r.Blocked = c.toBlock() }); err != nil {

@@ -211,13 +211,13 @@ func (e *examination) repair(ctx context.Context, spool *reconcile.Spool) error 
 func (e *examination) scan(ctx context.Context, chosen choice, begin func(side reconcile.Side, number int) taker) error {
 	ix := e.sides.index
 	g, _ := group.New(ctx)
-	read := func(side reconcile.Side, on *cluster.Cluster, positions []shard.Position) { //nolint:contextcheck // the group hands the context on
+	read := func(side reconcile.Side, on *cluster.Cluster, positions []shard.Position, how func(stream.Options) stream.Options) { //nolint:contextcheck // the group hands the context on
 		work := make(chan task)
 		g.Go("windows of the "+side.String(), func(ctx context.Context) error {
 			defer close(work)
 			return e.cut(ctx, on, positions, work)
 		})
-		docs := e.documents(on, positions[0].Shard.Index, chosen)
+		docs := e.documents(on, positions[0].Shard.Index, chosen, how)
 		for range readersFor(ix.ferry.options.Stream.Readers, len(positions)) {
 			g.Go("documents of the "+side.String(), func(ctx context.Context) error {
 				for t := range work {
@@ -231,8 +231,8 @@ func (e *examination) scan(ctx context.Context, chosen choice, begin func(side r
 			})
 		}
 	}
-	read(reconcile.Source, ix.source(), e.sides.source)
-	read(reconcile.Target, ix.ferry.target, e.sides.target)
+	read(reconcile.Source, ix.source(), e.sides.source, ix.paced)
+	read(reconcile.Target, ix.ferry.target, e.sides.target, ix.pages)
 	return g.Wait()
 }
 
@@ -283,7 +283,8 @@ func (e *examination) tell(ctx context.Context, documents iter.Seq2[*batch.Batch
 	return ctx.Err()
 }
 
-// documents reads one side's documents, the chosen ones among them. Where these
+// documents reads one side's documents, the chosen ones among them, at that side's
+// pace. Where these
 // are few, their contents are asked for by id: the engine then reads the others'
 // ids only.
 type documents struct {
@@ -292,13 +293,13 @@ type documents struct {
 	chosen  choice
 }
 
-func (e *examination) documents(on *cluster.Cluster, index string, chosen choice) *documents {
+func (e *examination) documents(on *cluster.Cluster, index string, chosen choice, how func(stream.Options) stream.Options) *documents {
 	ix := e.sides.index
 	few := e.content && chosen.share <= fewEnough
 	d := &documents{chosen: chosen}
-	d.reader = stream.NewReader(on, ix.ferry.budget, ix.pages(stream.Options{IDsOnly: !e.content || few, Query: e.query}))
+	d.reader = stream.NewReader(on, ix.ferry.budget, how(stream.Options{IDsOnly: !e.content || few, Query: e.query}))
 	if few {
-		d.fetcher = stream.NewFetcher(on, index, ix.ferry.budget, ix.pages(stream.Options{}))
+		d.fetcher = stream.NewFetcher(on, index, ix.ferry.budget, how(stream.Options{}))
 	}
 	return d
 }

@@ -134,7 +134,7 @@ func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint
 		busy: semaphore.NewWeighted(max(1, o.Stream.Indices)),
 	}
 	f.controller = sink.NewController(f.limits(ctx), func(p sink.Pace) {
-		f.note(report.Event{Kind: report.Adapted, Done: int64(p.Writers), Total: int64(p.Most), Bytes: int64(p.BulkBytes)})
+		f.note(report.Event{Kind: report.Adapted, Done: int64(p.Writers), Total: int64(p.Most), Bytes: int64(p.BulkBytes), Busy: p.Busy})
 	})
 	f.commits.Calls = joint.New(f.commitAll, f.commitOne)
 	if err := errors.Join(f.load(ctx), f.recall(ctx)); err != nil {

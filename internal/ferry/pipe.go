@@ -185,7 +185,7 @@ func (p *pipe) write(ctx context.Context, c parcel, acks chan<- shard.Window) er
 	p.mu.Lock()
 	p.sum = p.sum.Add(r)
 	p.mu.Unlock()
-	p.observe(report.Event{Kind: report.Progress, Window: c.flight.window, Docs: docs, Bytes: bytes})
+	p.observe(report.Event{Kind: report.Progress, Window: c.flight.window, Docs: docs, Bytes: bytes, Lag: p.outstanding.Load()})
 	c.flight.touch(acks)
 	return nil
 }

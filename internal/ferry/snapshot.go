@@ -152,7 +152,7 @@ func (ix *index) awaitRestore(ctx context.Context, restoring <-chan struct{}) er
 // observe turns a room's progress into events.
 func (f *Ferry) observe(phase, index string) func(p snapshotpath.Progress) {
 	return func(p snapshotpath.Progress) {
-		f.note(report.Event{Kind: report.Progress, Phase: phase, Index: index, Done: p.Done, Total: p.Total, Bytes: p.Bytes, Files: p.Files, TotalFiles: p.TotalFiles, TotalBytes: p.TotalBytes})
+		f.note(report.Event{Kind: report.Progress, Phase: phase, Index: index, Done: p.Done, Total: p.Total, Bytes: p.Bytes, Amount: report.Amount{Files: p.Files, TotalFiles: p.TotalFiles, TotalBytes: p.TotalBytes}})
 	}
 }
 

@@ -53,33 +53,46 @@ func (f *Ferry) TakeSnapshot(ctx context.Context, q TakeRequest) (Taken, error) 
 // toTake gives the snapshot that an earlier run asked for, or a new one, whose
 // name is durable before it is asked for.
 func (f *Ferry) toTake(ctx context.Context, q TakeRequest) (Taken, error) {
+	t, asked, err := f.chooseSnapshot(ctx, q)
+	if err != nil {
+		return t, err
+	}
+	if asked {
+		f.note(report.Event{Kind: report.Noted, Message: "going on with snapshot " + t.Name + ", which an earlier run asked for"})
+		return t, nil
+	}
+	return t, f.keepSnapshot(ctx, t)
+}
+
+// chooseSnapshot is toTake without a change; asked says that an earlier run has
+// asked for it.
+func (f *Ferry) chooseSnapshot(ctx context.Context, q TakeRequest) (t Taken, asked bool, err error) {
 	indices, err := f.resolve(ctx, q.Indices)
 	if err != nil {
-		return Taken{}, err
+		return Taken{}, false, err
 	}
 	p, err := f.Pieces(ctx)
 	if err != nil {
-		return Taken{}, err
+		return Taken{}, false, err
 	}
 	for _, t := range slices.Backward(p.Snapshots) {
 		switch {
 		case q.Name == t.Name && t.ended():
-			return t, &snapshotpath.ForeignSnapshotError{Repository: t.Repository, Snapshot: t.Name, Why: "this ferry has taken before; it ended as " + t.State}
+			return t, false, &snapshotpath.ForeignSnapshotError{Repository: t.Repository, Snapshot: t.Name, Why: "this ferry has taken before; it ended as " + t.State}
 		case !t.ended() && (q.Name == t.Name || q.Name == "" && slices.Equal(t.Indices, indices)):
-			f.note(report.Event{Kind: report.Noted, Message: "going on with snapshot " + t.Name + ", which an earlier run asked for"})
-			return t, nil
+			return t, true, nil
 		}
 	}
-	t := Taken{Name: q.Name, Repository: f.options.Snapshot.Source.Name, Indices: indices, Activity: map[string]cluster.Activity{}}
+	t = Taken{Name: q.Name, Repository: f.options.Snapshot.Source.Name, Indices: indices, Activity: map[string]cluster.Activity{}}
 	if t.Name == "" {
 		t.Name = f.snapshotName()
 	}
 	for _, index := range indices {
 		if err := f.noteBefore(ctx, t, index); err != nil {
-			return t, err
+			return t, false, err
 		}
 	}
-	return t, f.keepSnapshot(ctx, t)
+	return t, false, nil
 }
 
 // noteBefore keeps how much an index had written before the snapshot, and

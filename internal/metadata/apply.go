@@ -39,7 +39,11 @@ func Apply(ctx context.Context, target Cluster, pieces []Piece, o ApplyOptions) 
 		err := target.PutMetadata(ctx, p.Kind, p.Name, p.body)
 		if cluster.BadRequest(err) || cluster.Forbidden(err) {
 			p.Outcome = Refused
-			p.Notes = append(p.Notes, Note{Level: Dropped, Where: p.Title(), Path: "definition", Reason: "the target refuses it: " + err.Error()})
+			why := err.Error()
+			if cluster.Forbidden(err) {
+				why = granted(err)
+			}
+			p.Notes = append(p.Notes, Note{Level: Dropped, Where: p.Title(), Path: "definition", Reason: "the target refuses it: " + why})
 			continue
 		}
 		if err != nil {

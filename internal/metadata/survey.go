@@ -3,6 +3,7 @@ package metadata
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,17 +31,19 @@ func Kinds() []cluster.MetadataKind {
 // target's, by name. It changes nothing. What engines bring along and maintain
 // themselves is left out.
 func Survey(ctx context.Context, source, target Cluster) ([]Piece, error) {
-	s := survey{from: source.Identity(), to: target.Identity(), here: shelves{}, there: shelves{}, hidden: map[cluster.MetadataKind]bool{}}
+	s := survey{from: source.Identity(), to: target.Identity(), here: shelves{}, there: shelves{}, hidden: map[cluster.MetadataKind]string{}}
 	pieces := []Piece{}
 	for _, kind := range Kinds() {
 		var err error
 		if s.here[kind], err = source.ListMetadata(ctx, kind); cluster.Forbidden(err) {
-			pieces = append(pieces, leftBehind(kind, "*", "the source's user may not read them: "+cluster.Reason(err)))
+			pieces = append(pieces, leftBehind(kind, "*", "the source's user may not read them: "+granted(err)))
 		} else if err != nil {
 			return nil, err
 		}
 		s.there[kind], err = target.ListMetadata(ctx, kind)
-		if s.hidden[kind] = cluster.Forbidden(err); err != nil && !s.hidden[kind] {
+		if cluster.Forbidden(err) {
+			s.hidden[kind] = granted(err)
+		} else if err != nil {
 			return nil, err
 		}
 	}
@@ -54,6 +57,14 @@ func Survey(ctx context.Context, source, target Cluster) ([]Piece, error) {
 	return pieces, nil
 }
 
+// granted gives the engine's words of a refusal, and what to do about it.
+func granted(err error) string {
+	if e, ok := errors.AsType[*cluster.Error](err); ok && e.Hint != "" {
+		return cluster.Reason(err) + "; " + e.Hint
+	}
+	return cluster.Reason(err)
+}
+
 // shelves hold definitions by kind and name.
 type shelves map[cluster.MetadataKind]map[string]json.RawMessage
 
@@ -61,16 +72,16 @@ type shelves map[cluster.MetadataKind]map[string]json.RawMessage
 type survey struct {
 	from, to    cluster.Identity
 	here, there shelves
-	// hidden are the kinds that the target's user may not read.
-	hidden map[cluster.MetadataKind]bool
+	// hidden are the kinds that the target's user may not read, and why.
+	hidden map[cluster.MetadataKind]string
 }
 
 func (s *survey) piece(kind cluster.MetadataKind, name string) Piece {
 	t := &translation{where: fmt.Sprintf("%s %s", kind, name), from: s.from, to: s.to, kept: true, policies: s.policies(), components: s.names(cluster.ComponentTemplate)}
 	p := Piece{Kind: kind, Name: name}
-	if s.hidden[kind] {
+	if why, hidden := s.hidden[kind]; hidden {
 		p.Verdict = NotCarried
-		t.note(Dropped, "definition", "the target's user may not read its own, and would overwrite them unseen")
+		t.note(Dropped, "definition", "the target's user may not read its own, and would overwrite them unseen: %s", why)
 	} else if s.there[kind] == nil {
 		p.Verdict = NotCarried
 		t.note(Dropped, "definition", "%s", lacking(kind, s.to))

@@ -53,9 +53,11 @@ func (l *Lines) Observe(e Event) {
 		l.tell(e, "round: %d documents in %.1f s, lag %d", e.Docs, e.Seconds, e.Lag)
 	case Retried:
 		l.tell(e, "tries again: %s", clean(e.Message))
+	case Checked:
+		l.tell(e, "%s", clean(e.Message))
 	case Noted:
 		l.tell(e, "note: %s", clean(e.Message))
-	case Committed, Adapted:
+	case Planned, Committed, Adapted:
 	}
 }
 

@@ -68,6 +68,9 @@ type Position struct {
 	History string `json:"history_uuid"`
 	// Node is the id of the node that holds the primary.
 	Node string `json:"node"`
+	// DocBytes is what a document takes in the primary's store, about; 0 where that
+	// is not known.
+	DocBytes int64 `json:"-"`
 }
 
 // Fsynced gives the position as it is where all that is not in a commit may be

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -24,8 +25,10 @@ import (
 const maxFreeze = 3.0
 
 func main() {
+	stay := flag.Bool("stay", false, "leave the ferry to you: start both clusters, with documents and a live writer, and keep them up")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := demonstrate(ctx)
+	err := demonstrate(ctx, *stay)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -45,7 +48,7 @@ type stage struct {
 	shards map[string]int
 }
 
-func demonstrate(ctx context.Context) (err error) {
+func demonstrate(ctx context.Context, stay bool) (err error) {
 	began := time.Now()
 	l, err := lab.Open(ctx, lab.Options{Log: os.Stdout})
 	if err != nil {
@@ -53,7 +56,11 @@ func demonstrate(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	s := &stage{lab: l, shards: map[string]int{}}
-	for _, step := range []func(ctx context.Context) error{s.build, s.start, s.load, s.configure, s.play} {
+	steps := []func(ctx context.Context) error{s.build, s.start, s.load, s.configure, s.play}
+	if stay {
+		steps = []func(ctx context.Context) error{s.start, s.load, s.stay}
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}

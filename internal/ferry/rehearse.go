@@ -1,0 +1,46 @@
+package ferry
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Rehearse walks the last lap of a cutover while writers go on: the checks before
+// it, and everything under the freeze but the block, the wait for quiet, the
+// hooks and the switch. It tells how long that took, step by step. Rounds and
+// deletes are carried as by Sync; bounds on reading hold, which the cutover lifts.
+func (f *Ferry) Rehearse(ctx context.Context) (Freeze, error) {
+	c := &cutover{ferry: f, indices: f.active()}
+	if len(c.indices) == 0 {
+		return Freeze{}, &NothingCarriedError{Ferry: f.options.Name}
+	}
+	if err := f.checked(ctx); err != nil {
+		return Freeze{}, err
+	}
+	defer c.dropSurveys()
+	if err := c.prepare(ctx); err != nil {
+		return Freeze{}, err
+	}
+	if err := f.each(ctx, c.indices, c.ready); err != nil {
+		return Freeze{}, err
+	}
+	c.began = time.Now()
+	c.freeze.At = c.began.UTC()
+	for _, s := range []struct {
+		name string
+		do   func(ctx context.Context, ix *index) error
+	}{
+		{"last round", func(ctx context.Context, ix *index) error { _, err := ix.round(ctx); return err }},
+		{"deletes", c.left},
+		{"count", c.deletes},
+		{"reconcile", c.closeWithReconcile},
+		{"verify counts", func(ctx context.Context, ix *index) error { return ix.mustAgree(ctx) }},
+	} {
+		if err := c.step(ctx, s.name, func(ctx context.Context) error { return f.each(ctx, c.indices, s.do) }); err != nil {
+			return Freeze{}, fmt.Errorf("rehearse the cutover: %w", err)
+		}
+	}
+	c.freeze.Seconds = time.Since(c.began).Seconds()
+	return c.freeze, nil
+}
