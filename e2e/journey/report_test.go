@@ -29,6 +29,7 @@ type told struct {
 		Known      bool
 		Seconds    float64
 		GiveOrTake float64 `json:"give_or_take"`
+		Laps       int     `json:"from_laps"`
 	}
 	Indices []struct{ Index, Path, Phase string }
 	History struct {
@@ -77,16 +78,18 @@ func TestReport(t *testing.T) {
 	if o := esferry(t, "status", "-c", yaml).want(t, 0); !strings.Contains(o.stdout, "not known yet") {
 		t.Errorf("after one pass: got %s, want no prediction", o.stdout)
 	}
-	for night := range 3 {
+	for night := range 2 {
 		p.change(t, "code", night)
 		esferry(t, "sync", "-c", yaml).want(t, 0)
 	}
+	p.change(t, "code", 2)
+	esferry(t, "cutover", "--rehearse", "-c", yaml).want(t, 0)
 	r := report(t, yaml)
-	if r.Downtime == nil || !r.Downtime.Known || r.Downtime.Seconds <= 0 || r.Downtime.GiveOrTake <= 0 {
-		t.Errorf("after three nights: got %+v, want a prediction", r.Downtime)
+	if r.Downtime == nil || !r.Downtime.Known || r.Downtime.Seconds <= 0 || r.Downtime.GiveOrTake <= 0 || r.Downtime.Laps != 4 {
+		t.Errorf("after two nights and a rehearsal: got %+v, want a prediction", r.Downtime)
 	}
 	if o := esferry(t, "status", "-c", yaml).want(t, 0); !strings.Contains(o.stdout, "stop the writers now and you are down") {
-		t.Errorf("after three nights: got %s, want a prediction", o.stdout)
+		t.Errorf("after two nights and a rehearsal: got %s, want a prediction", o.stdout)
 	}
 	p.checkReportOfARunningFerry(t, yaml)
 	p.checkCertificate(t, yaml, 4)

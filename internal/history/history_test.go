@@ -344,7 +344,7 @@ func TestPredictNeverRaves(t *testing.T) {
 		if got.Known == (got.Why != "") || got.Seconds < 0 || got.GiveOrTake < 0 || got.Laps > 10 || got.Known && len(all) < 3 {
 			t.Errorf("got %+v", got)
 		}
-		if got.Known && got.Seconds > 4*longest+1 {
+		if got.Known && got.Seconds > 2*longest+1 {
 			t.Errorf("got %g s, where no lap took more than %g s", got.Seconds, longest)
 		}
 	})

@@ -113,12 +113,25 @@ func TestWrite(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
+	if !strings.Contains(written(t, r), `aria-label="freeze"`) || strings.Contains(words, "rehearsal") {
+		t.Error("the freeze is not in its lane")
+	}
 	if strings.Count(words, "settings.index.merge.policy dropped") != 1 {
 		t.Error("a remark that a later run repeated is told twice")
 	}
 	_, table, _ := strings.Cut(written(t, r), "<h2>Indices</h2>")
 	if _, rows, _ := strings.Cut(table, "<tbody>"); !strings.HasPrefix(rows, "\n<tr><td class=\"name\">logs-1</td>") {
 		t.Error("the index that differs is not the first")
+	}
+}
+
+// TestRehearsal: a last lap for which nobody was held back is no freeze.
+func TestRehearsal(t *testing.T) {
+	r := ferry(1, func(int) string { return "logs" })
+	last := &r.History.Runs[2]
+	last.Spans.Entries = last.Spans.Entries[2:]
+	if text := written(t, r); strings.Contains(text, `aria-label="freeze"`) || !strings.Contains(text, `aria-label="rehearsal"`) {
+		t.Error("a rehearsal is shown as a freeze")
 	}
 }
 

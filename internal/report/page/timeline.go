@@ -137,11 +137,21 @@ func kindOf(phase string) string {
 	}
 }
 
-// ofFreeze reports whether a phase of the ferry as a whole is a step of the freeze.
-func ofFreeze(phase string) bool {
-	return slices.Contains([]string{
-		"block writes", "look for new indices", "wait for quiet", "last round", "deletes", "count", "reconcile", "verify counts", "put settings back", "switch aliases",
-	}, phase)
+// laneOf is the row of a phase of the ferry as a whole, whose colour it has. The
+// steps of a last lap are the freeze's where writers were held back for them, and
+// a rehearsal else.
+func laneOf(phase string, blocked bool) (name, kind string) {
+	switch phase {
+	case "block writes", "look for new indices", "wait for quiet", "put settings back", "switch aliases":
+		return "freeze", "freeze"
+	case "last round", "deletes", "count", "reconcile", "verify counts":
+		if blocked {
+			return "freeze", "freeze"
+		}
+		return "rehearsal", "round"
+	default:
+		return phase, kindOf(phase)
+	}
 }
 
 // lanes gives the ferry's rows, then those of the indices that took longest.
@@ -155,11 +165,12 @@ func lanes(r Report) (out []lane, more int) {
 		runs.pieces = append(runs.pieces, piece{run.Began, end, Bar{
 			Kind: "run", Failed: slices.Contains([]string{"failed", "killed"}, outcome(run, r)), Title: fmt.Sprintf("run %d: %s, %s, %s", run.Number, run.Command, outcome(run, r), took(end.Sub(run.Began).Seconds())),
 		}})
+		blocked := false
 		for _, s := range run.Spans.Entries {
-			name, p := s.Phase, pieceOf(s, end)
-			if ofFreeze(s.Phase) {
-				name, p.bar.Kind = "freeze", "freeze"
-			}
+			blocked = blocked || s.Phase == "block writes"
+			name, kind := laneOf(s.Phase, blocked)
+			p := pieceOf(s, end)
+			p.bar.Kind = kind
 			at := slices.IndexFunc(phases, func(l lane) bool { return l.name == name })
 			if at < 0 {
 				at, phases = len(phases), append(phases, lane{name: name})
