@@ -284,9 +284,13 @@ func (b *browser) signIn(t *testing.T) {
 	b.do(t, chromedp.WaitVisible(chromedp.CSS("#page")))
 }
 
+// click presses what is visible, wherever the next update moves it.
 func (b *browser) click(t *testing.T, selector string) {
 	t.Helper()
-	b.do(t, chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
+	b.do(t, chromedp.WaitVisible(chromedp.CSS(selector)))
+	if !asked[bool](t, b, fmt.Sprintf(`(document.querySelector(%q).click(), true)`, selector)) {
+		t.Fatalf("%s was not pressed", selector)
+	}
 }
 
 // until waits for a condition of the page.
