@@ -137,9 +137,9 @@ func (l *Log) Observe(e report.Event) {
 		l.ended(e)
 	case report.RoundEnded:
 		l.round(e)
-	case report.Noted:
+	case report.Noted, report.Checked:
 		l.note(e)
-	case report.Progress, report.Committed, report.Retried, report.Adapted:
+	case report.Planned, report.Progress, report.Committed, report.Retried, report.Adapted:
 	}
 }
 

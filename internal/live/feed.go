@@ -80,7 +80,7 @@ func (f *Feed) Observe(e report.Event) {
 		f.tell(e, "tries again")
 	case report.Noted:
 		f.tell(e, "note")
-	case report.RoundEnded, report.Committed, report.Adapted:
+	case report.Planned, report.Checked, report.RoundEnded, report.Committed, report.Adapted:
 	}
 }
 
