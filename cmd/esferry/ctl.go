@@ -82,6 +82,10 @@ func (s steering) Do(_ context.Context, command string, arguments json.RawMessag
 		}
 		s.ferry.SetWriters(asked.Writers.Or(0))
 		return s.ferry.Status().Writers, nil
+	case "cutover":
+		return s.attempt(s.ferry.AskCutover())
+	case "abort":
+		return s.attempt(s.ferry.AbortCutover())
 	default:
 		return nil, control.ErrUnknown
 	}
@@ -91,7 +95,7 @@ func (s steering) Do(_ context.Context, command string, arguments json.RawMessag
 func (iv *invocation) ctlCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ctl",
-		Short: "Pause the running ferry, let it go on, change how fast it reads",
+		Short: "Pause the running ferry, let it go on, change how fast it reads, let it cut over",
 		Long: `ctl speaks to the ferry that runs on this store, from the same machine. What it
 changes holds until that process ends; the configuration is what the next one goes by.`,
 		Example: "  esferry ctl pause -c ferry.yaml\n  esferry ctl rate --docs-per-second 2000 -c ferry.yaml",
@@ -102,7 +106,7 @@ changes holds until that process ends; the configuration is what the next one go
 		iv.steerCommand("pause", "Read no more documents from the source until resumed", `pause lets what was read be written, and then nothing is read from the source. A
 snapshot, a restore or a copy of a repository goes on. Under the freeze it is refused.`),
 		iv.steerCommand("resume", "Let a paused ferry go on", "resume lets a paused ferry go on."),
-		iv.rateCommand(), iv.writersCommand(),
+		iv.rateCommand(), iv.writersCommand(), iv.askCutoverCommand(), iv.giveUpCommand(),
 	)
 	return cmd
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"esferry/internal/ferry"
-	"esferry/internal/retry"
 )
 
 func obstacles(p ferry.Plan) error {
@@ -54,6 +53,18 @@ Killed at any point, the same command goes on.`,
 
 // travel is the whole journey.
 func (iv *invocation) travel(ctx context.Context, f *ferry.Ferry, p ferry.Plan, cutover bool) error {
+	if err := iv.bring(ctx, f, p); err != nil {
+		return err
+	}
+	if !cutover {
+		return f.Arrive(ctx)
+	}
+	_, err := f.Cutover(ctx)
+	return err
+}
+
+// bring carries definitions and baselines.
+func (*invocation) bring(ctx context.Context, f *ferry.Ferry, p ferry.Plan) error {
 	if err := obstacles(p); err != nil {
 		return err
 	}
@@ -67,11 +78,7 @@ func (iv *invocation) travel(ctx context.Context, f *ferry.Ferry, p ferry.Plan, 
 			return err
 		}
 	}
-	if !cutover {
-		return f.Sync(ctx)
-	}
-	_, err := f.Cutover(ctx)
-	return err
+	return nil
 }
 
 func (iv *invocation) baselineCommand() *cobra.Command {
@@ -119,17 +126,14 @@ nights that were missed are carried by the next one.`,
 				return iv.withLook(cmd.Context(), iv.wouldSync)
 			}
 			return iv.withJob(cmd.Context(), j, func(ctx context.Context, f *ferry.Ferry) error {
-				err := f.Sync(ctx)
-				for follow && err == nil {
-					if err = retry.Sleep(ctx, interval); err == nil {
-						err = f.Sync(ctx)
-					}
+				if follow {
+					return f.Follow(ctx, interval)
 				}
-				return err
+				return f.Sync(ctx)
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&follow, "follow", false, "go on until stopped")
+	cmd.Flags().BoolVar(&follow, "follow", false, "go on until stopped, or until the cutover that esferry ctl cutover asks for")
 	cmd.Flags().DurationVar(&interval, "interval", 10*time.Second, "with --follow, the pause between two rounds")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "tell what is outstanding of each index, and change nothing")
 	cmd.Flags().IntVar(&j.unchanged, "exit-code-unchanged", 0, "exit with this code where nothing had changed, for schedulers that then skip what follows")

@@ -36,6 +36,8 @@ type invocation struct {
 	bars *report.Bars
 	// took is how long each index has taken.
 	took *report.Stopwatch
+	// watchers hear of events beside whoever prints them.
+	watchers []report.Observer
 	// run is what the command did, once a job has been done.
 	run *runTotals
 }
@@ -65,7 +67,10 @@ process holds this ferry, 130 interrupted.`,
 	flags.BoolVar(&iv.json, "json", false, "print JSON: one document, or one line for each event")
 	flags.BoolVar(&iv.noProgress, "no-progress", false, "tell progress in plain lines on a terminal, too")
 	iv.logging.flags(root)
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return iv.begin(cmd) }
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		iv.command = commandLine(cmd, args)
+		return iv.begin(cmd)
+	}
 	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml") //nolint:errcheck // it fails only for a flag that is not there
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err: err, hint: cmd.CommandPath() + " --help lists the flags"}
@@ -73,7 +78,7 @@ process holds this ferry, 130 interrupted.`,
 	root.AddCommand(
 		iv.initCommand(), iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
 		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(), iv.deadletterCommand(),
-		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.ctlCommand(), iv.reportCommand(), iv.manualCommand(),
+		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.serveCommand(), iv.ctlCommand(), iv.reportCommand(), iv.manualCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)
@@ -91,7 +96,6 @@ process holds this ferry, 130 interrupted.`,
 		}
 	}
 	root.Args = cobra.ArbitraryArgs
-	root.PersistentPreRun = func(cmd *cobra.Command, args []string) { iv.command = commandLine(cmd, args) }
 	return root
 }
 

@@ -16,6 +16,7 @@ import (
 	"esferry/internal/control"
 	"esferry/internal/ferry"
 	"esferry/internal/group"
+	"esferry/internal/report"
 )
 
 // session is an open ferry: both clusters probed, the store held.
@@ -168,7 +169,7 @@ func available(c *config.Config) error {
 
 func (iv *invocation) options(ctx context.Context, c *config.Config, source *cluster.Cluster) (ferry.Options, error) {
 	o := ferry.Options{
-		Name: c.Name, Select: &c.Indices, Observer: iv.timed(),
+		Name: c.Name, Select: &c.Indices, Observer: report.Tee(append(iv.watchers, iv.timed())...),
 		IgnoreDeletes: c.Deletes == config.DeletesIgnore, MaxDelete: float64(c.MaxDelete) / 100,
 		Reconcile: ferry.ReconcileOptions{Dir: filepath.Dir(c.Checkpoint.Path), VersionsOnly: c.Reconcile == config.ReconcileVersions},
 		Stream: ferry.StreamOptions{

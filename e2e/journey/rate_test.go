@@ -48,7 +48,7 @@ func TestRates(t *testing.T) {
 // until waits for a condition of the test.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	if err := retry.Poll(ctx, what, 10*time.Millisecond, func(context.Context) (bool, error) { return done(), nil }); err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ var (
 	engine   = with(leaves, "internal/cluster")
 	compared = with(engine, "internal/digest")
 	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/census", "internal/metadata", "internal/preflight", "internal/report", "internal/history")
-	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "internal/draft", "internal/iam", "checkpoint/boltstore", "checkpoint/etcdstore", "internal/report/page")
+	compose  = with(journey, "internal/ferry", "internal/config", "internal/control", "internal/draft", "internal/iam", "checkpoint/boltstore", "checkpoint/etcdstore", "internal/report/page", "internal/live")
 	anything = []string{"..."}
 )
 
@@ -64,6 +64,7 @@ func table() []row {
 		{"internal/report/page", []string{"internal/history"}, nil},
 		{"internal/history", []string{"checkpoint", "internal/report"}, nil},
 		{"internal/control", with(leaves, "internal/report"), nil},
+		{"internal/live", with(leaves, "internal/report"), nil},
 		{"internal/config", leaves, []string{"github.com/goccy/go-yaml"}},
 		{"internal/ferry", with(journey, "internal/joint"), []string{"golang.org/x/sync/semaphore"}},
 		// AWS here is the credential chain, made once and handed in like stores and clusters.

@@ -46,6 +46,18 @@ func (c *Cluster) DataNodes(ctx context.Context) (int, error) {
 	return answer.Nodes, err
 }
 
+// Color asks once for the cluster's health: green, yellow or red. Not every
+// service tells everyone (privilege monitor).
+func (c *Cluster) Color(ctx context.Context) (string, error) {
+	var answer struct{ Status string }
+	r := request{
+		op: "ask for the cluster's health", method: http.MethodGet, path: path("_cluster", "health"), once: true,
+		params: params("filter_path", "status", "timeout", "0s"),
+	}
+	err := c.call(ctx, r, &answer)
+	return answer.Status, err
+}
+
 // recovery is how one copy of a shard came to be where it is.
 type recovery struct {
 	ID      int

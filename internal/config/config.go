@@ -33,6 +33,8 @@ type Config struct {
 	Cutover Cutover `json:"cutover"`
 	// Checkpoint is where the state is kept.
 	Checkpoint Checkpoint `json:"checkpoint"`
+	// Serve says where the live page is shown.
+	Serve Serve `json:"serve"`
 }
 
 // Reconcile is what of a document is compared.
@@ -67,6 +69,7 @@ func (c *Config) fields() []field {
 		{name: "max_delete", into: unit(&c.MaxDelete)},
 		{name: "cutover", into: within(&c.Cutover)},
 		{name: "checkpoint", into: within(&c.Checkpoint)},
+		{name: "serve", into: within(&c.Serve)},
 	}
 }
 

@@ -47,6 +47,7 @@ func whole(dir string) *config.Config {
 			Hooks:   config.Hooks{Frozen: []string{"./stop-writers.sh"}, Switched: []string{"./dns.sh"}, Aborted: []string{}},
 		},
 		Checkpoint: config.Checkpoint{Store: config.StoreEmbedded, Path: filepath.Join(dir, "ferry.db")},
+		Serve:      config.Serve{Listen: "127.0.0.1:7300"},
 	}
 }
 
@@ -117,6 +118,7 @@ func TestDefaults(t *testing.T) {
 		Stream:  whole("").Stream, Reconcile: config.ReconcileContent, Deletes: config.DeletesExact, MaxDelete: 20,
 		Cutover:    config.Cutover{Freeze: config.FreezeBlock, MaxLag: 1000, MaxFreeze: config.Duration(10 * time.Minute)},
 		Checkpoint: config.Checkpoint{Store: config.StoreEmbedded, Path: "ferry.db"},
+		Serve:      config.Serve{Listen: "127.0.0.1:7300"},
 	}
 	if diff := cmp.Diff(want, got, compare()); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)

@@ -30,6 +30,7 @@ func applyDefaults(c *Config, has func(key string) bool, path func(string) strin
 	fill(has, "cutover.freeze", &c.Cutover.Freeze, FreezeBlock)
 	fill(has, "cutover.max_lag", &c.Cutover.MaxLag, 1000)
 	fill(has, "cutover.max_freeze", &c.Cutover.MaxFreeze, Duration(10*time.Minute))
+	fill(has, "serve.listen", &c.Serve.Listen, "127.0.0.1:7300")
 	fill(has, "checkpoint.store", &c.Checkpoint.Store, StoreEmbedded)
 	if c.Checkpoint.Store == StoreEmbedded {
 		fill(has, "checkpoint.path", &c.Checkpoint.Path, path("ferry.db"))

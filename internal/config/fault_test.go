@@ -223,7 +223,7 @@ func TestHints(t *testing.T) {
 			t.Errorf("%q: got %v, want the hint %q", text, err, want)
 		}
 	}
-	f(with("banana: x\n"), "known here: checkpoint, cutover, deletes, indices, max_delete, name, reconcile, snapshot, source, stream, target")
+	f(with("banana: x\n"), "known here: checkpoint, cutover, deletes, indices, max_delete, name, reconcile, serve, snapshot, source, stream, target")
 	f(with("stream: {rate: {docs: 1}}\n"), "known here: bytes_per_second, docs_per_second, requests_per_second")
 	f(strings.Replace(minimal, "old.", "u:p@old.", 1),
 		`put them under auth.basic, a bucket's keys under access_key_id and secret_access_key, each as "${env:NAME}"`)

@@ -202,7 +202,8 @@ func ask(ctx context.Context, store, method, what string, arguments io.Reader) (
 		return 0, nil, fmt.Errorf("ask for the %s: %w", what, err)
 	}
 	answer, err := transport.RoundTrip(request)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		// The last two: it died while it was asked.
 		return 0, nil, ErrNotRunning
 	}
 	if err != nil {

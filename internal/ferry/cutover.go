@@ -47,10 +47,8 @@ type Freeze struct {
 	Steps   []Step    `json:"steps"`
 }
 
-// Cutover catches up, freezes, carries the last operations and deletes,
-// verifies, and switches (protocol 4). A failure before the switch lifts the
-// freeze and leaves the source serving.
-func (f *Ferry) Cutover(ctx context.Context) (Freeze, error) {
+// cutOver is Cutover, whose context ends where the attempt is given up.
+func (f *Ferry) cutOver(ctx context.Context) (Freeze, error) {
 	state := f.record()
 	if len(state.Switching) > 0 {
 		// An earlier run verified these under a block that still stands.
@@ -205,6 +203,9 @@ func (c *cutover) frozen(ctx context.Context) error {
 			}
 			return err
 		}
+	}
+	if err := f.forward(ctx); err != nil {
+		return err
 	}
 	return f.change(ctx, func(r *Record) { r.Switching = c.names() })
 }

@@ -121,8 +121,7 @@ type Ferry struct {
 	mu      sync.Mutex
 	state   Record
 	indices map[string]*index
-	// braked tells why the source's health holds the readers back.
-	braked string
+	helm
 }
 
 // Open gives a ferry between two probed clusters, with the state that the
@@ -131,7 +130,7 @@ func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint
 	f := &Ferry{
 		source: source, target: target, store: store, lease: lease, options: o,
 		budget: batch.NewBudget(o.Stream.Memory), contents: batch.NewBudget(4 * o.Stream.PageBytes), pace: batch.NewPace(o.Stream.Rates),
-		busy: semaphore.NewWeighted(max(1, o.Stream.Indices)),
+		busy: semaphore.NewWeighted(max(1, o.Stream.Indices)), helm: helm{asked: make(chan struct{}, 1)},
 	}
 	f.controller = sink.NewController(f.limits(ctx), func(p sink.Pace) {
 		f.note(report.Event{Kind: report.Adapted, Done: int64(p.Writers), Total: int64(p.Most), Bytes: int64(p.BulkBytes), Busy: p.Busy})
@@ -216,6 +215,12 @@ func (f *Ferry) note(e report.Event) {
 func (f *Ferry) phase(ctx context.Context, name, index string, step func(ctx context.Context) error) error {
 	began := time.Now()
 	f.note(report.Event{Kind: report.PhaseBegun, Phase: name, Index: index})
+	if index == "" {
+		f.stepped(AttemptStep{Name: name, Began: began.UTC()})
+		defer func() {
+			f.stepped(AttemptStep{Name: name, Began: began.UTC(), Seconds: time.Since(began).Seconds(), Ended: true})
+		}()
+	}
 	err := step(ctx)
 	e := report.Event{Kind: report.PhaseEnded, Phase: name, Index: index, Seconds: time.Since(began).Seconds()}
 	if err != nil {

@@ -209,8 +209,9 @@ type index struct {
 	verified *Verification
 }
 
-// id is the index's name on the source.
-func (ix *index) id() string { return ix.rec.Index }
+// id is the index's name on the source. Others than whoever walks the index ask
+// for it too.
+func (ix *index) id() string { ix.mu.Lock(); defer ix.mu.Unlock(); return ix.rec.Index }
 
 // name is the key of the index's record.
 func (ix *index) name() string { return ix.rec.name() }

@@ -21,6 +21,8 @@ type Status struct {
 	Pieces
 	// Pace is the running process's; the store knows of none.
 	Pace *Pace `json:"pace,omitempty"`
+	// Cutover is the last one of the running process.
+	Cutover *Attempt `json:"cutover,omitempty"`
 	// Writers are those of the running process.
 	Writers *sink.Pace    `json:"writers,omitempty"`
 	Indices []IndexRecord `json:"indices"`
@@ -44,7 +46,7 @@ func (f *Ferry) Status() Status {
 		records = append(records, f.indices[name].snapshotRecord())
 	}
 	told, writers := StatusOf(f.state, records), f.controller.Pace()
-	told.Pace, told.Writers, told.Downtime = &pace, &writers, Downtime(f.History(), records)
+	told.Pace, told.Writers, told.Downtime, told.Cutover = &pace, &writers, Downtime(f.History(), records), f.attempt.copied()
 	return told
 }
 

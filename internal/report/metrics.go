@@ -38,7 +38,8 @@ func WriteMetrics(path string, j Job) error {
 	m.gauge("esferry_job_exit_code", "How the last run ended: 0 is done and equal.").WithLabelValues().Set(float64(j.Code))
 	m.gauge("esferry_job_end_timestamp_seconds", "When the last run ended, since 1970.").WithLabelValues().Set(float64(j.Ended.UnixMilli()) / 1000)
 	m.gauge("esferry_job_duration_seconds", "How long the last run took.").WithLabelValues().Set(j.Took.Seconds())
-	m.indices(j.Indices)
+	m.counts(j.Indices)
+	m.carried(j.Indices)
 	if m.err != nil {
 		return fmt.Errorf("register the metrics: %w", m.err)
 	}
@@ -61,8 +62,8 @@ func (m *metrics) gauge(name, help string, labels ...string) *prometheus.GaugeVe
 	return vec
 }
 
-func (m *metrics) counter(name, help string) *prometheus.CounterVec {
-	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: m.labels}, []string{"index"})
+func (m *metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
+	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: m.labels}, labels)
 	m.register(vec)
 	return vec
 }
@@ -73,21 +74,29 @@ func (m *metrics) register(c prometheus.Collector) {
 	}
 }
 
-func (m *metrics) indices(indices []JobIndex) {
+// counts are of indices that both sides were asked about.
+func (m *metrics) counts(indices []JobIndex) {
 	const index = "index"
 	source := m.gauge("esferry_index_source_documents", "Live documents on the source (_count).", index)
 	target := m.gauge("esferry_index_target_documents", "Live documents on the target (_count).", index)
 	equal := m.gauge("esferry_index_equal", "1 where the counts agree.", index)
 	moving := m.gauge("esferry_index_moving", "1 where the source took writes while it was counted.", index)
-	lag := m.gauge("esferry_index_lag_operations", "Operations outstanding after the last round.", index)
-	applied := m.counter("esferry_index_applied_documents_total", "Documents written to the target by this ferry.")
-	deleted := m.counter("esferry_index_deleted_documents_total", "Documents deleted on the target by this ferry.")
-	rejected := m.counter("esferry_index_rejected_documents_total", "Documents that the target refused for good.")
 	for _, i := range indices {
 		source.WithLabelValues(i.Index).Set(float64(i.SourceDocs))
 		target.WithLabelValues(i.Index).Set(float64(i.TargetDocs))
 		equal.WithLabelValues(i.Index).Set(truth(i.Equal))
 		moving.WithLabelValues(i.Index).Set(truth(i.Moving))
+	}
+}
+
+// carried is what the ferry did with the indices.
+func (m *metrics) carried(indices []JobIndex) {
+	const index = "index"
+	lag := m.gauge("esferry_index_lag_operations", "Operations outstanding after the last round.", index)
+	applied := m.counter("esferry_index_applied_documents_total", "Documents written to the target by this ferry.", index)
+	deleted := m.counter("esferry_index_deleted_documents_total", "Documents deleted on the target by this ferry.", index)
+	rejected := m.counter("esferry_index_rejected_documents_total", "Documents that the target refused for good.", index)
+	for _, i := range indices {
 		lag.WithLabelValues(i.Index).Set(float64(i.Lag))
 		applied.WithLabelValues(i.Index).Add(float64(i.Applied))
 		deleted.WithLabelValues(i.Index).Add(float64(i.Deleted))

@@ -1,0 +1,46 @@
+package ferry
+
+import "context"
+
+// Bare gives a ferry without clusters that follows and whose indices are in the
+// given phases.
+func Bare(phases map[string]Phase) *Ferry {
+	f := &Ferry{helm: helm{asked: make(chan struct{}, 1), following: true}, indices: map[string]*index{}}
+	f.options.Select = everything{}
+	for name, phase := range phases {
+		f.indices[name] = &index{ferry: f, rec: IndexRecord{Index: name, Phase: phase}}
+	}
+	return f
+}
+
+type everything struct{ Selection }
+
+func (everything) Match(string) bool { return true }
+
+// Unfollowed lets nobody follow any more.
+func (f *Ferry) Unfollowed() { f.following = false }
+
+// Begin begins the attempt that is asked for, and gives its context.
+func (f *Ferry) Begin(ctx context.Context) context.Context {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	begun := *f.attempt
+	begun.State = CutoverBegun
+	f.attempt, f.giveUp = &begun, giveUp
+	return ctx
+}
+
+// Forward is the gate before the switch.
+func (f *Ferry) Forward(ctx context.Context) error { return f.forward(ctx) }
+
+// Asked does the cutover that is asked for, if it still is.
+func (f *Ferry) Asked(ctx context.Context) (bool, error) { return f.goOn(ctx) }
+
+// The lines of the checklist that follow from records.
+func Counted(carried []IndexRecord) Check    { return counted(carried) }
+func Rejections(carried []IndexRecord) Check { return rejections(carried) }
+func Reading(p *Pace) Check                  { return reading(p) }
+func Well(s Side) Check                      { return s.check() }
+func (f *Ferry) Lagging(bound int64, carried []IndexRecord) Check {
+	f.options.Cutover.MaxLag = bound
+	return f.lagging(carried)
+}
