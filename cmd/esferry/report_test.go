@@ -114,6 +114,15 @@ func TestCommandLine(t *testing.T) {
 	f("esferry backfill users --query ...", "backfill", "users", "--query", `{"term":{"name":"Ada"}}`)
 }
 
+// TestTheCommandIsKept: what runs before every command must not lose it.
+func TestTheCommandIsKept(t *testing.T) {
+	iv := &invocation{stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
+	path := filepath.Join(t.TempDir(), "absent.yaml")
+	if err := execute(t.Context(), iv, []string{"sync", "--follow", "-c", path}); err == nil || iv.command != "esferry sync --follow" {
+		t.Errorf("got %q (%v)", iv.command, err)
+	}
+}
+
 // TestReportIsOneDocument: --json prints one, with a type.
 func TestReportIsOneDocument(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ferry.yaml")

@@ -67,7 +67,10 @@ process holds this ferry, 130 interrupted.`,
 	flags.BoolVar(&iv.json, "json", false, "print JSON: one document, or one line for each event")
 	flags.BoolVar(&iv.noProgress, "no-progress", false, "tell progress in plain lines on a terminal, too")
 	iv.logging.flags(root)
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return iv.begin(cmd) }
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		iv.command = commandLine(cmd, args)
+		return iv.begin(cmd)
+	}
 	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml") //nolint:errcheck // it fails only for a flag that is not there
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{err: err, hint: cmd.CommandPath() + " --help lists the flags"}
@@ -93,7 +96,6 @@ process holds this ferry, 130 interrupted.`,
 		}
 	}
 	root.Args = cobra.ArbitraryArgs
-	root.PersistentPreRun = func(cmd *cobra.Command, args []string) { iv.command = commandLine(cmd, args) }
 	return root
 }
 

@@ -93,6 +93,7 @@ func TestReport(t *testing.T) {
 	}
 	p.checkReportOfARunningFerry(t, yaml)
 	p.checkCertificate(t, yaml, 4)
+	esferry(t, "sync", "-c", yaml).want(t, 0)
 	esferry(t, "run", "--cutover", "-c", yaml).want(t, 0)
 	p.checkReport(t, report(t, yaml))
 
@@ -143,8 +144,8 @@ func (p *pair) checkReport(t *testing.T, r told) {
 		}
 	}
 	// One was killed, one interrupted, and two verifications gave no certificate.
-	if len(r.History.Runs) != 11 || killed != 1 || failed != 3 {
-		t.Errorf("got %d runs, %d without an end, %d failed, want 11, 1, 3", len(r.History.Runs), killed, failed)
+	if len(r.History.Runs) != 12 || killed != 1 || failed != 3 {
+		t.Errorf("got %d runs, %d without an end, %d failed, want 12, 1, 3", len(r.History.Runs), killed, failed)
 	}
 	for _, phase := range []string{"metadata", "snapshot", "copy", "restore", "block writes", "last round", "switch aliases"} {
 		if !phases[phase] {

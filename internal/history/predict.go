@@ -36,8 +36,8 @@ type Downtime struct {
 // how long a freeze would take with so many operations outstanding.
 //
 // A lap takes some time, and more for each document: the slope is the median of
-// the slopes between any two laps (Theil and Sen) of which one carried at least a
-// thousand documents more, so that one odd lap moves nothing. The spread is the most that one of these laps was off, and that a step
+// the slopes between any two laps (Theil and Sen), so that one odd lap moves
+// nothing. The spread is the most that one of these laps was off, and that a step
 // was off its median; of a step that was taken once it is half of it.
 func Predict(runs []Run, outstanding int64, steps []string) Downtime {
 	laps, why := alike(runs, outstanding)
@@ -93,8 +93,8 @@ func alike(runs []Run, outstanding int64) (laps []Lap, why string) {
 	return laps, ""
 }
 
-// slopeOf gives the seconds that a document takes, the median over all pairs of
-// laps that are not alike: between a few documents more or less lies only noise.
+// slopeOf gives the seconds that a document takes, the median over all pairs that
+// are far enough apart to tell: what small laps differ in is noise.
 func slopeOf(laps []Lap) float64 {
 	var slopes []float64
 	for i, a := range laps {
