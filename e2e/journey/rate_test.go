@@ -199,7 +199,7 @@ func (p *pair) frozenUnpaused(t *testing.T, source *faults.Proxy) {
 	yaml := filepath.Join(p.dir, "async.yaml")
 	source.Use(faults.Rule{Kinds: []faults.Kind{faults.Count}, Fault: faults.Delay, For: 3 * time.Second})
 	run := started(t, "run", "--cutover", "--json", "-c", yaml)
-	run.await(t, `"phase_begun"`, `"prepare cutover"`)
+	run.await(t, `"phase_begun"`, `"approach the freeze"`)
 	ctl(t, yaml, "pause")
 	run.await(t, "the freeze begins after esferry ctl resume")
 	ctl(t, yaml, "resume")

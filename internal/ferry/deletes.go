@@ -94,7 +94,10 @@ func (ix *index) deletesOnce(ctx context.Context) error {
 		// Counts under writes say nothing, and what is deleted now is found then.
 		return nil
 	}
-	ix.dropSurvey()
+	if ix.survey != nil {
+		ix.ferry.note(report.Event{Kind: report.Noted, Index: ix.id(), Message: fmt.Sprintf("the target still counts %d documents more: all are looked through", s.surplus())})
+		ix.dropSurvey()
+	}
 	if err := ix.ferry.reading(ctx, s.search); err != nil {
 		return err
 	}
