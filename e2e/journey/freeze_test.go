@@ -25,6 +25,9 @@ func TestFreezeAsksLittle(t *testing.T) {
 	finished(t, theWorld.released, "run", "--json", "-c", yaml).want(t, 0)
 	o := finished(t, theWorld.released, "cutover", "--json", "-c", yaml).want(t, 0)
 	stop()
+	if strings.Contains(o.stdout, "all are looked through") {
+		t.Errorf("what was deleted since the last look was not found by what left: %s", o.stdout)
+	}
 	asked, written := here.take(), there.take()
 	frozen := underFreeze(t, asked, written)
 	t.Logf("writers were held back for %.2f s; %d requests meanwhile", *o.summary(t).FreezeSeconds, len(frozen))

@@ -312,8 +312,13 @@ func (s *sides) tooMany(gone int) bool {
 // a search of all shards. The latter finds documents that lie in another shard
 // than their routing says (seen on OpenSearch 3.8: one whose write was under way
 // when a replica was promoted had lost its routing).
-// alive, where it is given, is told of each that is found by its id.
+// alive, where it is given, is told of each that is there: also of those that a
+// search still lists, since they were deleted after the last refresh, without what
+// the source holds of them.
 func (s *sides) absent(ctx context.Context, found []sink.Gone, alive func(cluster.Key, cluster.Found)) ([]sink.Gone, error) {
+	if alive == nil {
+		alive = func(cluster.Key, cluster.Found) {}
+	}
 	var out []sink.Gone
 	for part := range slices.Chunk(found, askAtOnce) {
 		there, err := s.index.source().Versions(ctx, s.rec.Index, keysOf(part))
@@ -324,14 +329,20 @@ func (s *sides) absent(ctx context.Context, found []sink.Gone, alive func(cluste
 		for i := range there {
 			if !there[i].Found {
 				missing = append(missing, part[i])
-			} else if alive != nil {
+			} else {
 				alive(part[i].Key, there[i])
 			}
 		}
-		if missing, err = s.unlisted(ctx, missing); err != nil {
+		gone, err := s.unlisted(ctx, missing)
+		if err != nil {
 			return nil, err
 		}
-		out = append(out, missing...)
+		out = append(out, gone...)
+		for _, one := range missing {
+			if !slices.ContainsFunc(gone, func(g sink.Gone) bool { return g.Key == one.Key }) {
+				alive(one.Key, cluster.Found{Found: true, SeqNo: -1})
+			}
+		}
 	}
 	return out, nil
 }
@@ -345,7 +356,7 @@ func (s *sides) unlisted(ctx context.Context, found []sink.Gone) ([]sink.Gone, e
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(found, func(g sink.Gone) bool { return listed[g.Key] }), nil
+	return slices.DeleteFunc(slices.Clone(found), func(g sink.Gone) bool { return listed[g.Key] }), nil
 }
 
 // settle waits until what the source just said can no longer be taken back: a

@@ -125,9 +125,9 @@ func dueFor(setting string, value any) due {
 	switch setting {
 	case "index.number_of_replicas", "index.auto_expand_replicas", "index.refresh_interval":
 		return early
-	case "index.gc_deletes":
+	case "index.gc_deletes", "index.merge_on_flush.enabled":
 		return afterSwitch
-	case "index.final_pipeline":
+	case "index.final_pipeline", "index.default_pipeline":
 		if value == nil {
 			// None is what it has as long as the ferry writes.
 			return afterSwitch

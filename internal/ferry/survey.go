@@ -114,14 +114,22 @@ func (ix *index) sinceSurvey(ctx context.Context) error {
 		ix.dropSurvey()
 		return nil //nolint:nilerr // all documents are looked through instead
 	}
-	return ix.ferry.reading(ctx, func(ctx context.Context) error {
-		all, err := v.suspects(ctx, s)
-		if err == nil && len(all) > 0 {
-			err = v.judge(ctx, s, all)
-		}
-		v.asked = err == nil
-		return err
+	g, _ := group.New(ctx)
+	// What was written is made visible meanwhile: that takes longest, and the counts
+	// need it.
+	g.Go("refresh "+s.rec.Target, func(ctx context.Context) error { return ix.ferry.target.Refresh(ctx, s.rec.Target) })
+	g.Go("what left "+s.rec.Index, func(ctx context.Context) error {
+		return ix.ferry.reading(ctx, func(ctx context.Context) error {
+			all, err := v.suspects(ctx, s)
+			if err != nil || len(all) == 0 {
+				return err
+			}
+			return v.judge(ctx, s, all)
+		})
 	})
+	err := g.Wait()
+	v.asked = err == nil
+	return err
 }
 
 // stand reads where both sides stand.
@@ -155,12 +163,10 @@ func (l suspects) add(key cluster.Key, number int, seqNos ...int64) {
 }
 
 // suspects gives the documents that may have left the source: whose number has,
-// which were in doubt, and which differ from the snapshot. What the target wrote is
-// made visible meanwhile: that takes longest, and the counts need it.
+// which were in doubt, and which differ from the snapshot.
 func (v *survey) suspects(ctx context.Context, s *sides) (suspects, error) {
 	left, unlike := make([][]census.Entry, len(s.source)), make([][]cluster.Key, len(s.source))
 	g, _ := group.New(ctx)
-	g.Go("refresh "+s.rec.Target, func(ctx context.Context) error { return s.index.ferry.target.Refresh(ctx, s.rec.Target) })
 	for i := range s.source {
 		g.Go("what left "+s.source[i].Shard.String(), func(ctx context.Context) (err error) {
 			left[i], err = v.left(ctx, s, i)

@@ -8,6 +8,8 @@ import (
 	"esferry/internal/cluster"
 )
 
+const mergeOnFlush = "index.merge_on_flush.enabled"
+
 // apartSince lists the settings that a ferry takes off while it carries and
 // puts back afterwards, with the version that brought each.
 func apartSince(key string) (cluster.Version, bool) {
@@ -18,6 +20,9 @@ func apartSince(key string) (cluster.Version, bool) {
 		return cluster.Version{Major: 6, Minor: 5}, true
 	case "index.final_pipeline":
 		return cluster.Version{Major: 7, Minor: 5}, true
+	case mergeOnFlush:
+		// Only OpenSearch knows it.
+		return cluster.Version{}, true
 	default:
 		return cluster.Version{}, false
 	}

@@ -88,6 +88,13 @@ func TestSettings(t *testing.T) {
 	if err := json.Unmarshal(body, &made); err != nil {
 		t.Fatal(err)
 	}
+	if made.Settings["index.merge_on_flush.enabled"] != "false" && made.Settings["index.merge_on_flush.enabled"] != false {
+		t.Errorf("got %s, want refreshes that do not wait for merges", body)
+	}
+	ours, err = metadata.Ours(definition(`{"index.merge_on_flush.enabled":"true"}`, `{}`), es("8.19.0"))
+	if _, ok := ours["index.merge_on_flush.enabled"]; err != nil || ok {
+		t.Errorf("got %v, %v, want nothing that Elasticsearch does not know", ours, err)
+	}
 	if made.Settings["index.refresh_interval"] != "-1" || made.Settings["index.number_of_shards"] != "3" || made.Settings["index.gc_deletes"] != "0s" {
 		t.Errorf("got %s", body)
 	}

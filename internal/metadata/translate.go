@@ -69,6 +69,11 @@ func TakenOff(to cluster.Identity) map[string]any {
 	if to.AtLeast(7, 5) {
 		settings["index.final_pipeline"] = "_none"
 	}
+	if to.Product == cluster.OpenSearch && to.Version.AtLeast(2, 5) {
+		// A refresh would wait for merges, seconds under the freeze (seen on 2.19). It
+		// is read when a shard is opened.
+		settings[mergeOnFlush] = false
+	}
 	return settings
 }
 
@@ -85,7 +90,8 @@ func Ours(d cluster.Definition, to cluster.Identity) (map[string]any, error) {
 	}
 	for _, s := range all {
 		since, ok := apartSince(s.key)
-		if !ok || !to.AtLeast(since.Major, since.Minor) {
+		_, off := ours[s.key]
+		if !ok || !to.AtLeast(since.Major, since.Minor) || s.key == mergeOnFlush && !off {
 			continue
 		}
 		ours[s.key] = scalar(s.value)
