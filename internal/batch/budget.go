@@ -79,13 +79,16 @@ func roundUp(n int64) int64 {
 	return (n + step - 1) / step * step
 }
 
-// take gives an idle room of that size, or makes one for n bytes, which may be
-// more; where the bytes of all rooms would exceed the capacity, idle ones of other
+// take gives an idle room of that size, or a little larger where the budget has
+// that much, or makes one for n bytes, which may be more; where the bytes of all rooms would exceed the capacity, idle ones of other
 // sizes go.
 func (b *Budget) take(size, n int64) *Room {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if i := slices.IndexFunc(b.idle, func(r *Room) bool { return r.size == size }); i >= 0 {
+	// Sizes lie close to one another where pages aim at the same bytes.
+	if i := slices.IndexFunc(b.idle, func(r *Room) bool {
+		return r.size >= size && r.size <= size+size/4 && b.bytes.TryAcquire(r.size-size)
+	}); i >= 0 {
 		r := b.idle[i]
 		b.idle = slices.Delete(b.idle, i, i+1)
 		return r

@@ -208,7 +208,7 @@ func cut(ctx context.Context, source *cluster.Cluster, p shard.Position, w shard
 	if w.All() {
 		return []shard.Window{w}, nil
 	}
-	docs := windowDocs(p, w)
+	docs := windowDocs(source.Identity(), p, w)
 	if w.Span() <= docs {
 		return w.Cut(nil, docs), nil
 	}
@@ -219,9 +219,13 @@ func cut(ctx context.Context, source *cluster.Cluster, p shard.Position, w shard
 	return w.Cut(buckets, docs), nil
 }
 
-// windowDocs is what windows of w aim at.
-func windowDocs(p shard.Position, w shard.Window) int64 {
+// windowDocs is what windows of w aim at. Before 7.10 engines read each document
+// alone, wherever it lies.
+func windowDocs(engine cluster.Identity, p shard.Position, w shard.Window) int64 {
 	most := int64(mostDocs)
+	if !engine.AtLeast(7, 10) {
+		most = fewestDocs
+	}
 	if p.DocBytes > 0 {
 		most = min(most, windowBytes/p.DocBytes)
 	}
