@@ -2,12 +2,9 @@ package ferry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
-	"esferry/checkpoint"
 	"esferry/internal/cluster"
 	"esferry/internal/group"
 	"esferry/internal/report"
@@ -53,22 +50,6 @@ func (e *TooManyDeletesError) NextStep() string {
 // deletes removes from the target what is gone on the source (protocol 2): in
 // order, and it stops as soon as the sides are equal. It belongs after a round.
 func (ix *index) deletes(ctx context.Context) error { return ix.settled(ctx, ix.deletesOnce) }
-
-// settled does something that belongs after a round. Where the primary term changes
-// under it, both are done again.
-func (ix *index) settled(ctx context.Context, do func(ctx context.Context) error) error {
-	for range 10 {
-		err := do(ctx)
-		if !errors.Is(err, checkpoint.ErrTermChanged) {
-			return err
-		}
-		ix.ferry.note(report.Event{Kind: report.Retried, Index: ix.id(), Message: err.Error()})
-		if _, err := ix.round(ctx); err != nil {
-			return err
-		}
-	}
-	return fmt.Errorf("index %s: %w, ten times over", ix.id(), checkpoint.ErrTermChanged)
-}
 
 func (ix *index) deletesOnce(ctx context.Context) error {
 	rec := ix.snapshotRecord()
@@ -357,47 +338,4 @@ func (s *sides) unlisted(ctx context.Context, found []sink.Gone) ([]sink.Gone, e
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(found), func(g sink.Gone) bool { return listed[g.Key] }), nil
-}
-
-// settle waits until what the source just said can no longer be taken back: a
-// delete that the primary applied but did not replicate would be undone by a
-// failover, and nobody would bring the document again (protocol 1.3). The terms
-// are read once more at the end: those of a position are older than its numbers.
-func (s *sides) settle(ctx context.Context) error {
-	var said []shard.Position
-	err := retry.Poll(ctx, "index "+s.rec.Index+" to settle", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
-		now, err := s.index.positions(ctx)
-		if err != nil {
-			return false, err
-		}
-		if said == nil {
-			said = now
-		}
-		if err := s.sameTerm(now); err != nil {
-			return false, err
-		}
-		return !slices.ContainsFunc(now, func(p shard.Position) bool { return p.Global < said[p.Shard.Number].Max }), nil
-	})
-	if err != nil {
-		return err
-	}
-	after, err := s.index.ferry.source.Positions(ctx, s.rec.Index)
-	if err != nil {
-		return err
-	}
-	return s.sameTerm(after)
-}
-
-// sameTerm fails with ErrTermChanged where a failover came since the sides were
-// looked at.
-func (s *sides) sameTerm(now []shard.Position) error {
-	if len(now) != len(s.source) {
-		return fmt.Errorf("index %s has %d shards now and had %d", s.rec.Index, len(now), len(s.source))
-	}
-	for i := range now {
-		if now[i].Term > s.source[i].Term {
-			return fmt.Errorf("%s: %w: %d, then %d", now[i].Shard, checkpoint.ErrTermChanged, s.source[i].Term, now[i].Term)
-		}
-	}
-	return nil
 }

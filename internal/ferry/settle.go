@@ -1,0 +1,73 @@
+package ferry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"esferry/checkpoint"
+	"esferry/internal/report"
+	"esferry/internal/retry"
+	"esferry/internal/shard"
+)
+
+// settled does something that belongs after a round. Where the primary term changes
+// under it, both are done again.
+func (ix *index) settled(ctx context.Context, do func(ctx context.Context) error) error {
+	for range 10 {
+		err := do(ctx)
+		if !errors.Is(err, checkpoint.ErrTermChanged) {
+			return err
+		}
+		ix.ferry.note(report.Event{Kind: report.Retried, Index: ix.id(), Message: err.Error()})
+		if _, err := ix.round(ctx); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("index %s: %w, ten times over", ix.id(), checkpoint.ErrTermChanged)
+}
+
+// settle waits until what the source just said can no longer be taken back: a
+// delete that the primary applied but did not replicate would be undone by a
+// failover, and nobody would bring the document again (protocol 1.3). The terms
+// are read once more at the end: those of a position are older than its numbers.
+func (s *sides) settle(ctx context.Context) error {
+	var said []shard.Position
+	err := retry.Poll(ctx, "index "+s.rec.Index+" to settle", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
+		now, err := s.index.positions(ctx)
+		if err != nil {
+			return false, err
+		}
+		if said == nil {
+			said = now
+		}
+		if err := s.sameTerm(now); err != nil {
+			return false, err
+		}
+		return !slices.ContainsFunc(now, func(p shard.Position) bool { return p.Global < said[p.Shard.Number].Max }), nil
+	})
+	if err != nil {
+		return err
+	}
+	after, err := s.index.ferry.source.Positions(ctx, s.rec.Index)
+	if err != nil {
+		return err
+	}
+	return s.sameTerm(after)
+}
+
+// sameTerm fails with ErrTermChanged where a failover came since the sides were
+// looked at.
+func (s *sides) sameTerm(now []shard.Position) error {
+	if len(now) != len(s.source) {
+		return fmt.Errorf("index %s has %d shards now and had %d", s.rec.Index, len(now), len(s.source))
+	}
+	for i := range now {
+		if now[i].Term > s.source[i].Term {
+			return fmt.Errorf("%s: %w: %d, then %d", now[i].Shard, checkpoint.ErrTermChanged, s.source[i].Term, now[i].Term)
+		}
+	}
+	return nil
+}
