@@ -120,8 +120,12 @@ func (c *cutover) prepare(ctx context.Context) error {
 			return err
 		}
 		return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error {
-			if err := ix.catchUp(ctx); err != nil || f.options.IgnoreDeletes {
+			if err := ix.catchUp(ctx); err != nil {
 				return err
+			}
+			if f.options.IgnoreDeletes || f.options.Cutover.Freeze == FreezeNone {
+				// Of a source that is no longer written nothing leaves.
+				return c.deletes(ctx, ix)
 			}
 			return ix.takeSurvey(ctx)
 		})

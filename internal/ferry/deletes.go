@@ -197,11 +197,8 @@ func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}
 					known[cluster.KeyOf(&b.Docs[i])] = struct{}{}
 				}
 			}
-			err = s.survey.see(b)
+			s.survey.see(b)
 			b.Release()
-			if err != nil {
-				return err
-			}
 		}
 		return nil
 	})

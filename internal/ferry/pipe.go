@@ -60,7 +60,7 @@ type pipe struct {
 	landed func(w shard.Window) error
 	commit func(ctx context.Context) error
 	// seen is told of each page before it is written; nil for nobody.
-	seen func(b *batch.Batch) error
+	seen func(b *batch.Batch)
 	// every is the least time between two commits.
 	every time.Duration
 
@@ -172,10 +172,7 @@ func (f *flight) touch(acks chan<- shard.Window) {
 func (p *pipe) write(ctx context.Context, c parcel, acks chan<- shard.Window) error {
 	docs, bytes := int64(len(c.batch.Docs)), c.batch.Bytes()
 	if p.seen != nil {
-		if err := p.seen(c.batch); err != nil {
-			c.batch.Release()
-			return err
-		}
+		p.seen(c.batch)
 	}
 	r, err := p.writer.Write(ctx, c.batch)
 	c.batch.Release()

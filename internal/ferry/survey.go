@@ -5,12 +5,14 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"esferry/checkpoint"
 	"esferry/internal/batch"
 	"esferry/internal/census"
 	"esferry/internal/cluster"
 	"esferry/internal/group"
+	"esferry/internal/report"
 	"esferry/internal/shard"
 	"esferry/internal/verify"
 	"esferry/sink"
@@ -28,6 +30,8 @@ type survey struct {
 	source []shard.Position
 	// there is how many documents the target held.
 	there int64
+	// broken is why it no longer holds.
+	broken atomic.Pointer[error]
 	// asked: no round came since it was asked what left.
 	asked bool
 
@@ -80,12 +84,15 @@ func (ix *index) dropSurvey() {
 	ix.survey = nil
 }
 
-// see notes a page that was read of the source, before it is written.
-func (v *survey) see(b *batch.Batch) error {
-	if v == nil {
-		return nil
+// see notes a page that was read of the source, before it is written. A disk that
+// has no room for it is no reason to stop: the survey no longer holds.
+func (v *survey) see(b *batch.Batch) {
+	if v == nil || v.broken.Load() != nil {
+		return
 	}
-	return v.held.Add(b)
+	if err := v.held.Add(b); err != nil {
+		v.broken.Store(&err)
+	}
 }
 
 // doubt notes a document of a shard that was asked for and is there: unless a round
@@ -104,6 +111,11 @@ func (v *survey) doubt(rec IndexRecord, number int, key cluster.Key, found clust
 func (ix *index) sinceSurvey(ctx context.Context) error {
 	v := ix.survey
 	if v == nil || v.asked {
+		return nil
+	}
+	if why := v.broken.Load(); why != nil {
+		ix.ferry.note(report.Event{Kind: report.Noted, Index: ix.id(), Message: "all documents will be looked through for deletes under the freeze: " + (*why).Error()})
+		ix.dropSurvey()
 		return nil
 	}
 	s := &sides{index: ix, rec: ix.snapshotRecord(), there: v.there}
