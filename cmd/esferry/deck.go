@@ -8,6 +8,7 @@ import (
 	"esferry/checkpoint"
 	"esferry/internal/config"
 	"esferry/internal/ferry"
+	"esferry/internal/history"
 	"esferry/internal/live"
 	"esferry/internal/report"
 	"esferry/sink"
@@ -46,6 +47,8 @@ type shown struct {
 	Cutover   *ferry.Attempt `json:"cutover"`
 	Freeze    *ferry.Freeze  `json:"freeze"`
 	Blocked   []string       `json:"blocked"`
+	// Downtime is what a freeze would take now.
+	Downtime *history.Downtime `json:"downtime,omitempty"`
 }
 
 // shownIndex is what the page shows of an index.
@@ -69,7 +72,7 @@ func (d *deck) View(context.Context) live.View {
 	out := shown{
 		Name: s.Name, Sides: d.lookout.Sides(),
 		Carried: len(s.Indices), Checklist: d.lookout.Checklist(), Pace: s.Pace, Writers: s.Writers,
-		Cutover: s.Cutover, Freeze: s.Freeze, Blocked: s.Blocked,
+		Cutover: s.Cutover, Freeze: s.Freeze, Blocked: s.Blocked, Downtime: s.Downtime,
 	}
 	slices.SortStableFunc(s.Indices, func(a, b ferry.IndexRecord) int {
 		return cmp.Or(cmp.Compare(ahead(a), ahead(b)), cmp.Compare(b.Lag, a.Lag))

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,6 +32,31 @@ func (c *Cluster) IndexHealth(ctx context.Context, index string) (Health, error)
 		return Health{}, err
 	}
 	return answer.Indices[index], nil
+}
+
+// namesAtOnce keeps the address of a request about many indices short enough.
+const namesAtOnce = 50
+
+// Healths reads how the shards of many indices stand, in few requests. An index
+// that is not in the answer was not there, or was asked for together with one that
+// was not.
+func (c *Cluster) Healths(ctx context.Context, indices []string) (map[string]Health, error) {
+	out := map[string]Health{}
+	for part := range slices.Chunk(indices, namesAtOnce) {
+		var answer struct {
+			Indices map[string]Health
+		}
+		r := request{
+			op: "read the health", index: label(part), method: http.MethodGet, path: path("_cluster", "health", list(part)),
+			params: params("level", "indices", "timeout", "0s"),
+		}
+		err := c.call(ctx, r, &answer)
+		if err != nil && statusOf(err) != http.StatusRequestTimeout && !NotFound(err) {
+			return nil, err
+		}
+		maps.Copy(out, answer.Indices)
+	}
+	return out, nil
 }
 
 // DataNodes counts the nodes that hold data. Not every service tells.

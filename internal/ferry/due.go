@@ -43,12 +43,24 @@ func (ix *index) due(ctx context.Context) (Due, error) {
 	rec := ix.snapshotRecord()
 	d := Due{Index: rec.Index, Target: rec.Target, Delta: rec.Delta}
 	var err error
-	if d.SourceDocs, err = ix.source().Count(ctx, rec.Index, nil); err != nil || !rec.numbered() {
+	if d.SourceDocs, err = ix.source().Count(ctx, rec.Index, nil); err != nil {
 		return d, err
 	}
-	positions, err := ix.positionsOnce(ctx)
+	d.Operations, err = ix.ahead(ctx)
+	return d, err
+}
+
+// ahead counts the operations that the source's primaries have numbered above the
+// watermarks; nil where they number none. It may be called beside whoever walks the
+// index.
+func (ix *index) ahead(ctx context.Context) (*int64, error) {
+	rec := ix.snapshotRecord()
+	if !rec.numbered() {
+		return nil, nil
+	}
+	positions, err := ix.ferry.source.Positions(ctx, rec.Index)
 	if err != nil {
-		return d, err
+		return nil, err
 	}
 	operations := int64(0)
 	for i, p := range positions {
@@ -58,8 +70,7 @@ func (ix *index) due(ctx context.Context) (Due, error) {
 		}
 		operations += max(p.Max-from, 0)
 	}
-	d.Operations = &operations
-	return d, nil
+	return &operations, nil
 }
 
 // BackfillPlan is what a backfill of an index would do, as of now.

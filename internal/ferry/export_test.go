@@ -1,6 +1,10 @@
 package ferry
 
-import "context"
+import (
+	"context"
+
+	"esferry/internal/preflight"
+)
 
 // Bare gives a ferry without clusters that follows and whose indices are in the
 // given phases.
@@ -35,12 +39,9 @@ func (f *Ferry) Forward(ctx context.Context) error { return f.forward(ctx) }
 // Asked does the cutover that is asked for, if it still is.
 func (f *Ferry) Asked(ctx context.Context) (bool, error) { return f.goOn(ctx) }
 
-// The lines of the checklist that follow from records.
-func Counted(carried []IndexRecord) Check    { return counted(carried) }
+// The lines of the checklist.
 func Rejections(carried []IndexRecord) Check { return rejections(carried) }
 func Reading(p *Pace) Check                  { return reading(p) }
-func Well(s Side) Check                      { return s.check() }
-func (f *Ferry) Lagging(bound int64, carried []IndexRecord) Check {
-	f.options.Cutover.MaxLag = bound
-	return f.lagging(carried)
+func Checks(found []preflight.Finding, unchecked error) []Check {
+	return checks(found, unchecked)
 }

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"esferry/internal/batch"
 	"esferry/internal/ferry"
+	"esferry/internal/preflight"
 	"esferry/sink"
 )
 
@@ -93,19 +93,6 @@ func TestChecklist(t *testing.T) {
 			t.Errorf("got %+v, want %v because %q", got, ok, reason)
 		}
 	}
-	counts := func(source, target int64, moving bool) *ferry.Counts {
-		return &ferry.Counts{Source: source, Target: target, Equal: source == target, Moving: moving, At: time.Now()}
-	}
-	f(ferry.Counted(nil), false, "nothing was counted")
-	f(ferry.Counted([]ferry.IndexRecord{{Index: "a", Counts: counts(3, 3, false)}}), true, "equal when last counted")
-	f(ferry.Counted([]ferry.IndexRecord{{Index: "a", Counts: counts(3, 2, true)}}), true, "1 indices took writes")
-	f(ferry.Counted([]ferry.IndexRecord{{Index: "a", Counts: counts(3, 3, false)}, {Index: "b", Counts: counts(3, 2, false)}}), false, "index b: 3 documents on the source, 2")
-	f(ferry.Counted([]ferry.IndexRecord{{Index: "a"}}), false, "index a was not counted")
-
-	bare := ferry.Bare(nil)
-	f(bare.Lagging(10, []ferry.IndexRecord{{Index: "a", Lag: 10}}), true, "at most 10")
-	f(bare.Lagging(10, []ferry.IndexRecord{{Index: "a", Lag: 1}, {Index: "b", Lag: 11}}), false, "index b: 11 operations")
-
 	f(ferry.Rejections([]ferry.IndexRecord{{Written: sink.Result{Rejected: 2}}, {Written: sink.Result{Rejected: 1}}}), false, "3 documents")
 	f(ferry.Rejections(nil), true, "took all")
 
@@ -113,9 +100,17 @@ func TestChecklist(t *testing.T) {
 	f(ferry.Reading(&ferry.Pace{PaceState: batch.PaceState{Paused: true}}), false, "paused")
 	f(ferry.Reading(&ferry.Pace{Braked: "99 searches"}), false, "99 searches")
 
-	f(ferry.Well(ferry.Side{Name: "source"}), false, "not asked yet")
-	f(ferry.Well(ferry.Side{Name: "source", Answered: time.Now()}), true, "it answers")
-	f(ferry.Well(ferry.Side{Name: "source", Answered: time.Now(), Color: "yellow"}), true, "yellow")
-	f(ferry.Well(ferry.Side{Name: "target", Answered: time.Now(), Color: "red"}), false, "no primary")
-	f(ferry.Well(ferry.Side{Name: "target", Answered: time.Now(), Fault: "refused"}), false, "refused")
+	one := func(found preflight.Finding, unchecked error) ferry.Check {
+		list := ferry.Checks([]preflight.Finding{found}, unchecked)
+		if len(list) != 1 {
+			t.Fatalf("got %+v, want one line", list)
+		}
+		return list[0]
+	}
+	f(one(preflight.Finding{Check: "lag", State: preflight.Note, Detail: "much"}, nil), true, "much")
+	f(one(preflight.Finding{Check: "nothing new", State: preflight.Refused, Detail: "index a is new", Remedy: "carry it"}, nil), false, "index a is new; carry it")
+	f(one(preflight.Finding{}, errors.New("no answer")), false, "no answer")
+	if list := ferry.Checks(nil, &ferry.NothingCarriedError{}); len(list) != 0 {
+		t.Errorf("without an index: got %+v", list)
+	}
 }

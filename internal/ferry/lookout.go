@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"esferry/internal/cluster"
+	"esferry/internal/preflight"
 	"esferry/internal/retry"
 )
 
@@ -17,6 +18,8 @@ const (
 	// take: a cluster that needs longer to say how it is does not answer.
 	lookEvery    = 5 * time.Second
 	lookPatience = 4 * time.Second
+	// checkEvery is after how many looks the checks before a cutover are made.
+	checkEvery = 3
 	// lately is for how long an answer counts.
 	lately = 30 * time.Second
 )
@@ -53,26 +56,42 @@ type Lookout struct {
 	// lease is the last look's error; held is when it was fine.
 	lease error
 	held  time.Time
-	// fresh are indices of the source that are to be carried, and are not;
-	// unlisted is why they could not be listed.
-	fresh    []string
-	unlisted error
+	// found is what the checks before a cutover found; unchecked is why they were not
+	// made.
+	found     []preflight.Finding
+	unchecked error
 }
 
 // NewLookout gives one that has not looked yet.
 func NewLookout(f *Ferry) *Lookout {
 	return &Lookout{
-		ferry: f, unlisted: errors.New("not looked yet"),
+		ferry: f, unchecked: errors.New("not looked yet"),
 		sides: [2]Side{{Name: "source", Engine: f.source.Identity().String()}, {Name: "target", Engine: f.target.Identity().String()}},
 	}
 }
 
 // Run looks until ctx ends, and then returns nil.
 func (l *Lookout) Run(ctx context.Context) error {
-	for next := error(nil); next == nil; next = retry.Sleep(ctx, lookEvery) {
+	for n := 0; n == 0 || retry.Sleep(ctx, lookEvery) == nil; n++ {
 		l.look(ctx)
+		if n%checkEvery == 0 {
+			l.check(ctx)
+		}
 	}
 	return nil
+}
+
+// check makes the checks before a cutover.
+func (l *Lookout) check(ctx context.Context) {
+	bounded, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	found, err := l.ferry.Preflight(bounded)
+	if ctx.Err() != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.found, l.unchecked = found, err
 }
 
 func (l *Lookout) look(ctx context.Context) {
@@ -81,13 +100,12 @@ func (l *Lookout) look(ctx context.Context) {
 	// Nothing to write: the store tells whether it would.
 	lease := l.ferry.store.Commit(ctx, l.ferry.lease)
 	source, target := seen(ctx, l.ferry.source), seen(ctx, l.ferry.target)
-	fresh, unlisted := l.ferry.uncarried(ctx)
 	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lease, l.fresh, l.unlisted = lease, fresh, unlisted
+	l.lease = lease
 	if lease == nil {
 		l.held = time.Now()
 	}
@@ -108,15 +126,6 @@ func seen(ctx context.Context, c *cluster.Cluster) Side {
 		return Side{Answered: time.Now().UTC(), Color: color}
 	}
 	return Side{Fault: err.Error()}
-}
-
-// uncarried gives the source's indices that are selected and not carried.
-func (f *Ferry) uncarried(ctx context.Context) ([]string, error) {
-	names, err := f.source.Names(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(names, func(name string) bool { return f.carries(name) || !f.options.Select.Match(name) }), nil
 }
 
 // Sides gives how both clusters answered.

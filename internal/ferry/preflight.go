@@ -3,13 +3,15 @@ package ferry
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"esferry/internal/group"
 	"esferry/internal/preflight"
 	"esferry/internal/report"
 )
 
 // Preflight asks all that can be known before a cutover holds anybody back, and
-// changes nothing.
+// changes nothing. It may be called beside the ferry's work.
 func (f *Ferry) Preflight(ctx context.Context) ([]preflight.Finding, error) {
 	indices, state := f.active(), f.record()
 	switch {
@@ -28,24 +30,34 @@ func (f *Ferry) Preflight(ctx context.Context) ([]preflight.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range names {
-		if o := f.options.Select; o.Match(name) && !f.carries(name) {
-			c.New = append(c.New, name)
-		}
+	c.New = slices.DeleteFunc(names, func(name string) bool { return f.carries(name) || !f.options.Select.Match(name) })
+	c.Indices = make([]preflight.Carried, len(indices))
+	g, _ := group.New(ctx)
+	for i, ix := range indices {
+		g.Go("index "+ix.id(), func(ctx context.Context) (err error) {
+			c.Indices[i], err = ix.crossing(ctx)
+			return err
+		})
 	}
-	for _, ix := range indices {
-		d, err := ix.due(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("index %s: %w", ix.id(), err)
-		}
-		one := preflight.Carried{Index: d.Index, Target: d.Target, Lag: d.Operations}
-		if counts := ix.snapshotRecord().Counts; counts != nil {
-			one.Compared = counts.At
-			one.Differs = !counts.Equal && !counts.Moving && !ix.agreesButFor(*counts)
-		}
-		c.Indices = append(c.Indices, one)
+	if err := g.Wait(); err != nil {
+		return nil, err
 	}
 	return preflight.Cutover(ctx, c)
+}
+
+// crossing tells what checks want to know of an index.
+func (ix *index) crossing(ctx context.Context) (preflight.Carried, error) {
+	rec := ix.snapshotRecord()
+	lag, err := ix.ahead(ctx)
+	if err != nil {
+		return preflight.Carried{}, fmt.Errorf("index %s: %w", rec.Index, err)
+	}
+	one := preflight.Carried{Index: rec.Index, Target: rec.Target, Lag: lag}
+	if counts := rec.Counts; counts != nil {
+		one.Compared = counts.At
+		one.Differs = !counts.Equal && !counts.Moving && !ix.agreesButFor(*counts)
+	}
+	return one, nil
 }
 
 // Refusals gives what keeps a cutover from beginning; nil for nothing.

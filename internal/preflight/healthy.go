@@ -18,11 +18,21 @@ func targetHealthy(ctx context.Context, c Crossing) (Finding, error) {
 // healthy: every primary of what is switched must be started. Other indices of
 // the cluster, and replicas that are still to come, hold nothing up.
 func healthy(ctx context.Context, on *cluster.Cluster, indices []Carried, name func(Carried) string) (Finding, error) {
+	names := make([]string, len(indices))
+	for i := range indices {
+		names[i] = name(indices[i])
+	}
+	all, err := on.Healths(ctx, names)
+	if err != nil {
+		return Finding{}, err
+	}
 	var shards int64
 	for _, i := range indices {
-		h, err := on.IndexHealth(ctx, name(i))
-		if err != nil {
-			return Finding{}, err
+		h, there := all[name(i)]
+		if !there {
+			if h, err = on.IndexHealth(ctx, name(i)); err != nil {
+				return Finding{}, err
+			}
 		}
 		if h.Primaries == 0 || h.Started < h.Primaries {
 			return Finding{

@@ -109,6 +109,8 @@ function showCutover(u) {
   const f = u.view.ferry, c = f.cutover, now = new Date(u.time);
   const open = Boolean(c) && (c.state === "asked" || c.state === "begun");
   let say = "";
+  const d = f.downtime;
+  if (d && d.known && !switched(f)) say = "Stop the writers now and you are down " + seconds(d.seconds) + ", give or take " + seconds(d.give_or_take || 0) + (d.not_measured ? ", without what was not measured yet." : ".");
   if (c && c.state === "asked") say = "Asked for: it begins when the round under way has ended.";
   if (c && c.state === "begun") {
     const block = c.steps.find((s) => s.step === "block writes");
