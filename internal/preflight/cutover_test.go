@@ -103,6 +103,7 @@ func TestCutover(t *testing.T) {
 	f(nil, indices(func(i *preflight.Carried) { i.Compared = time.Now().Add(-72 * time.Hour) }), "last comparison", preflight.Note, "72h0m0s old")
 	f(nil, func(c *preflight.Crossing) { c.Aliases["found"] = "usres" }, "aliases", preflight.Refused, "index usres, which the target does not have")
 	f(map[string]string{"/found/_settings": `{"found":{"settings":{"index.uuid":"y","index.number_of_shards":"1"}}}`}, nil, "aliases", preflight.Refused, "an index named found")
+	f(map[string]string{"/found/_settings": `{"error":{"type":"security_exception","reason":"unauthorized"},"status":403}`}, nil, "aliases", preflight.Note, "may not: found")
 
 	script := filepath.Join(t.TempDir(), "dns.sh")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o600); err != nil {
