@@ -70,7 +70,7 @@ func TestOperator(t *testing.T) {
 		Steps   []struct{ Step string }
 	}
 	esferry(t, "cutover", "--rehearse", "--json", "-c", yaml).want(t, 0).last(t, &lap)
-	if lap.Type != "rehearsal" || lap.Seconds <= 0 || len(lap.Steps) != 4 {
+	if lap.Type != "rehearsal" || lap.Seconds <= 0 || len(lap.Steps) != 5 {
 		t.Errorf("got %+v, want the steps of a last lap", lap)
 	}
 	if slices.ContainsFunc(slices.Concat(here.take(), there.take()), func(a asking) bool { return strings.Contains(a.uri, "_block") || strings.HasSuffix(a.uri, "/found") }) {
