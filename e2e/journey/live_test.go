@@ -152,9 +152,9 @@ func (p *pair) killedFrozen(t *testing.T, b *browser, yaml, hold string, run *pr
 func (p *pair) refused(t *testing.T, b *browser) {
 	t.Helper()
 	call(t, "PUT", p.source.URL()+"/logs-new", "")
-	b.until(t, "the red line", `document.querySelector("#checks").textContent.includes("not carried: logs-new")`)
+	b.until(t, "the red line", `document.querySelector("#checks").textContent.includes("logs-new is new on the source")`)
 	b.click(t, "#cutover")
-	if got := asked[string](t, b, `document.querySelector("#ask").textContent`); !strings.Contains(got, "not carried: logs-new") {
+	if got := asked[string](t, b, `document.querySelector("#ask").textContent`); !strings.Contains(got, "logs-new is new on the source") {
 		t.Errorf("the question does not name what is red: %s", got)
 	}
 	b.look(t, "asked", 390, true)

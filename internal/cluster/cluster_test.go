@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,6 +168,28 @@ func TestVersionsAreNeitherPresentNorAbsentOnAnError(t *testing.T) {
 	if _, err := ask(`{"docs":[{"_id":"a","found":true}]}`); err == nil || !strings.Contains(err.Error(), "2 documents were asked for and 1 answered") {
 		t.Errorf("one answer too few: got %v", err)
 	}
+}
+
+// TestHistogramHoldsEverything: an engine that says it ended early is believed,
+// unless its buckets hold the exact total of what matches.
+func TestHistogramHoldsEverything(t *testing.T) {
+	f := func(total, early string, whole bool) {
+		t.Helper()
+		c := answering(t, fixed(200, `{"timed_out":false,"terminated_early":`+early+`,"_shards":{"total":1,"successful":1,"skipped":0,"failed":0},"hits":{"total":`+total+`},
+			"aggregations":{"numbers":{"buckets":[{"key":0.0,"doc_count":2},{"key":10.0,"doc_count":3}]}}}`))
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		got, err := c.Histogram(ctx, shard.Position{}, shard.Window{Shard: shard.ID{Index: "i"}, From: -1, To: 19}, nil, 10)
+		if want := []shard.Bucket{{From: 0, Docs: 2}, {From: 10, Docs: 3}}; whole && (err != nil || !slices.Equal(got, want)) || !whole && err == nil {
+			t.Errorf("total %s, terminated early: %s: got %v, %v, want it whole: %v", total, early, got, err, whole)
+		}
+	}
+	f(`{"value":5,"relation":"eq"}`, "false", true)
+	f(`5`, "false", true)
+	f(`{"value":5,"relation":"eq"}`, "true", true)
+	f(`{"value":6,"relation":"eq"}`, "true", false)
+	f(`{"value":5,"relation":"gte"}`, "true", false)
+	f(`5`, "true", false)
 }
 
 func TestBulkCountsItsVerdicts(t *testing.T) {

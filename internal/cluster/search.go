@@ -104,27 +104,57 @@ func (c *Cluster) Histogram(ctx context.Context, p shard.Position, w shard.Windo
 	return persist(ctx, c, func(ctx context.Context) ([]shard.Bucket, error) { return c.histogram(ctx, p, w, query, interval) })
 }
 
-func (c *Cluster) histogram(ctx context.Context, p shard.Position, w shard.Window, query json.RawMessage, interval int64) ([]shard.Bucket, error) {
-	var answer struct {
-		searchHeader
-		Aggregations struct {
-			Numbers struct {
-				Buckets []struct {
-					Key  float64
-					Docs int64 `json:"doc_count"`
-				}
+// measured is the answer to a histogram.
+type measured struct {
+	searchHeader
+	Hits struct {
+		// Total is a number before 7.0.
+		Total json.RawMessage
+	}
+	Aggregations struct {
+		Numbers struct {
+			Buckets []struct {
+				Key  float64
+				Docs int64 `json:"doc_count"`
 			}
 		}
 	}
+}
+
+// whole reports whether the buckets hold every document that matches. OpenSearch 3
+// says that it ended early where it reads the buckets off its index instead of
+// collecting documents (seen on 3.8); then its exact total tells.
+func (m *measured) whole() bool {
+	var total struct {
+		Value    int64
+		Relation string
+	}
+	if json.Unmarshal(m.Hits.Total, &total) != nil || total.Relation != "eq" {
+		return false
+	}
+	for _, b := range m.Aggregations.Numbers.Buckets {
+		total.Value -= b.Docs
+	}
+	return total.Value == 0
+}
+
+func (c *Cluster) histogram(ctx context.Context, p shard.Position, w shard.Window, query json.RawMessage, interval int64) ([]shard.Bucket, error) {
+	search := map[string]any{"size": 0, "query": filter(w, query), "aggs": map[string]any{
+		"numbers": map[string]any{"histogram": map[string]any{"field": "_seq_no", "interval": interval, "min_doc_count": 1}},
+	}}
+	if c.identity.AtLeast(7, 0) {
+		search["track_total_hits"] = true
+	}
 	r := request{
-		op: "measure " + w.String(), method: "POST", path: c.documents(w.Shard.Index, "_search"),
-		body: body(map[string]any{"size": 0, "query": filter(w, query), "aggs": map[string]any{
-			"numbers": map[string]any{"histogram": map[string]any{"field": "_seq_no", "interval": interval, "min_doc_count": 1}},
-		}}),
+		op: "measure " + w.String(), method: "POST", path: c.documents(w.Shard.Index, "_search"), body: body(search),
 		params: params("preference", c.onPrimary(p), "request_cache", "false"),
 	}
+	var answer measured
 	if err := c.call(ctx, r, &answer); err != nil {
 		return nil, err
+	}
+	if answer.TerminatedEarly && answer.whole() {
+		answer.TerminatedEarly = false
 	}
 	if err := c.complete(r.op, answer.searchHeader); err != nil {
 		return nil, err
