@@ -135,7 +135,13 @@ type Key struct {
 
 // KeyOf gives the key of a document; it outlives the document's page.
 func KeyOf(d *batch.Doc) Key {
-	return Key{ID: string(d.ID), Routing: string(d.Routing), Type: string(d.Type)}
+	return keyOf(d.ID, d.Routing, d.Type)
+}
+
+// keyOf spells all parts in one way: two engines may escape the same id or routing
+// differently.
+func keyOf(id, routing, kind []byte) Key {
+	return Key{ID: string(jsonscan.Canonical(id)), Routing: string(jsonscan.Canonical(routing)), Type: string(jsonscan.Canonical(kind))}
 }
 
 // Found is what an engine holds under a key, asked in real time.
@@ -190,7 +196,7 @@ func (c *Cluster) versions(ctx context.Context, index string, keys []Key) ([]Fou
 		}
 		// Another routing to the same shard finds another document: one whose
 		// routing has changed.
-		found[i] = Found{Found: *d.Found && string(d.Routing) == keys[i].Routing, Version: d.Version, Term: d.Term, SeqNo: -1}
+		found[i] = Found{Found: *d.Found && string(jsonscan.Canonical(d.Routing)) == keys[i].Routing, Version: d.Version, Term: d.Term, SeqNo: -1}
 		if d.SeqNo != nil {
 			found[i].SeqNo = *d.SeqNo
 		}

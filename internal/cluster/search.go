@@ -210,11 +210,10 @@ func (c *Cluster) listed(ctx context.Context, index string, keys []Key) (map[Key
 	}
 	listed := map[Key]bool{}
 	for _, h := range answer.Hits.Hits {
-		k := Key{ID: string(h.ID), Routing: string(h.Routing)}
-		if typed[true] {
-			k.Type = string(h.Type)
+		if !typed[true] {
+			h.Type = nil
 		}
-		listed[k] = true
+		listed[keyOf(h.ID, h.Routing, h.Type)] = true
 	}
 	return listed, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"esferry/internal/batch"
+	"esferry/internal/jsonscan"
 )
 
 // Definition names how the digest of a document is made; docs/certificate.md
@@ -54,6 +55,7 @@ type Hasher struct {
 func (h *Hasher) Key(d *batch.Doc) Hash {
 	h.key = h.key[:0]
 	for _, part := range [...][]byte{d.ID, d.Routing, d.Type} {
+		part = jsonscan.Canonical(part)
 		h.key = binary.AppendUvarint(h.key, uint64(len(part)))
 		h.key = append(h.key, part...)
 	}
