@@ -159,6 +159,7 @@ func hashOf(t *testing.T, id, routing json.RawMessage, version uint64, source []
 	t.Helper()
 	var key []byte
 	for _, part := range [][]byte{id, routing, nil} {
+		part = spelled(t, part)
 		key = append(binary.AppendUvarint(key, uint64(len(part))), part...)
 	}
 	k, c := xxh3.Hash128(key), xxh3.Uint128{}
@@ -178,4 +179,28 @@ func hashOf(t *testing.T, id, routing json.RawMessage, version uint64, source []
 	}
 	h := xxh3.Hash128(whole).Bytes()
 	return new(big.Int).SetBytes(h[:]), k.Hi
+}
+
+// spelled is a JSON string as the words of the page want it.
+func spelled(t *testing.T, word []byte) []byte {
+	t.Helper()
+	if len(word) == 0 {
+		return word
+	}
+	var text string
+	if err := json.Unmarshal(word, &text); err != nil {
+		t.Fatal(err)
+	}
+	out := []byte{'"'}
+	for _, c := range []byte(text) {
+		switch {
+		case c == '"' || c == '\\':
+			out = append(out, '\\', c)
+		case c < ' ':
+			out = fmt.Appendf(out, `\u%04x`, c)
+		default:
+			out = append(out, c)
+		}
+	}
+	return append(out, '"')
 }
