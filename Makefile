@@ -6,6 +6,7 @@ DEMO     := ./internal/lab/demo
 # The second module: tests on real engines, and what they need beside us.
 E2E      := e2e
 FUZZTIME ?= 20s
+SOAK     ?= 30m
 # What of the benchmark; `go run ./bench/stream -h` tells.
 BENCH    ?=
 # For example E2EFLAGS='-v -run TestRun/6.8'.
@@ -54,6 +55,10 @@ model: ## search the protocol's model to larger bounds: ten minutes, one core, t
 .PHONY: e2e
 e2e: ## tests on real engines (needs a JDK and Maven)
 	cd $(E2E) && $(GO) test -race -count=1 -timeout 80m -p 1 $(E2EFLAGS) ./...
+
+.PHONY: soak
+soak: ## follow a source for long under faults, and watch memory, goroutines, handles and scrolls (SOAK=30m)
+	cd $(E2E) && SOAK=$(SOAK) $(GO) test -count=1 -timeout 24h -v -run TestSoak ./journey
 
 .PHONY: bench
 bench: ## measure esferry beside its peers and the engines' own limit (BENCH='-part logs -only esferry,limit,scroll' is short)
@@ -119,7 +124,7 @@ dist/share: build
 
 .PHONY: package
 package: ## make archives, deb and rpm in dist/release, publish nothing (the first time builds goreleaser: ten minutes)
-	$(GORELEASER) release --snapshot --clean --skip=ko
+	$(GORELEASER) release --snapshot --clean --skip=ko,sbom
 
 .PHONY: changelog
 changelog: ## move .changes/unreleased into CHANGELOG.md (VERSION=v0.1.0)

@@ -350,3 +350,56 @@ func TestControllerNeverLosesATurn(t *testing.T) {
 		})
 	})
 }
+
+// TestPaceIsBounded: whatever the target answers, and whoever fixes or frees the
+// writers in between, there is a request at once at least, never more than the
+// bound, and no body larger than before or smaller than what is worth a request.
+func TestPaceIsBounded(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		most := rapid.IntRange(0, 20).Draw(rt, "most")
+		maxBytes := rapid.IntRange(1<<20, 16<<20).Draw(rt, "bytes")
+		changes := rapid.SliceOfN(rapid.IntRange(-4, 30), 1, 12).Draw(rt, "changes")
+		servers := rapid.IntRange(1, 8).Draw(rt, "servers")
+		largest := rapid.SampledFrom([]int{0, 100, 64 << 10}).Draw(rt, "largest body")
+		pressed := rapid.Bool().Draw(rt, "by memory")
+		synctest.Test(t, func(t *testing.T) {
+			target := newServed(servers)
+			target.largest, target.pressed = largest, pressed
+			var paces []sink.Pace
+			var mu sync.Mutex
+			c := sink.NewController(sink.Limits{Most: most, MaxBytes: maxBytes}, func(p sink.Pace) {
+				mu.Lock()
+				defer mu.Unlock()
+				paces = append(paces, p)
+			})
+			for _, n := range changes {
+				if n >= 0 {
+					c.SetWriters(n)
+				} else {
+					target.set(servers, -n)
+				}
+				g, _ := group.New(t.Context())
+				for range 6 {
+					g.Go("writer", func(ctx context.Context) error {
+						ctx, cancel := context.WithTimeout(ctx, time.Second)
+						defer cancel()
+						w := sink.NewWriter(target, target, sink.Options{Index: "i", SourceIndex: "i", Controller: c})
+						_, _ = w.Write(ctx, page(3)) //nolint:errcheck // what the pace makes of it counts
+						return nil
+					})
+				}
+				if err := g.Wait(); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				paces = append(paces, c.Pace())
+				mu.Unlock()
+			}
+			for i, p := range paces {
+				if p.Writers < 1 || p.Writers > p.Most || p.BulkBytes < 64<<10 || p.BulkBytes > maxBytes || i > 0 && p.BulkBytes > paces[i-1].BulkBytes {
+					t.Errorf("after %d changes: got %+v of %v", i, p, paces)
+				}
+			}
+		})
+	})
+}

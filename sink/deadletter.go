@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -58,17 +59,20 @@ func NewDeadLetters(path string) *DeadLetters { return &DeadLetters{path: path} 
 // Reject appends a document; it is on disk when Reject returns. A document
 // whose window is read again after a crash may stand there twice.
 func (l *DeadLetters) Reject(_ context.Context, r Rejection) error {
-	line, err := json.Marshal(NewDeadLetter(r))
+	text, err := encoded([]DeadLetter{NewDeadLetter(r)})
 	if err != nil {
-		return fmt.Errorf("encode a dead letter: %w", err)
+		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	file, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the dead letters: %w", err)
 	}
-	_, err = file.Write(append(line, '\n'))
+	err = begin(file)
+	if err == nil {
+		_, err = file.Write(text)
+	}
 	if err == nil {
 		err = file.Sync()
 	}
@@ -79,6 +83,75 @@ func (l *DeadLetters) Reject(_ context.Context, r Rejection) error {
 		return fmt.Errorf("write the dead letters: %w", err)
 	}
 	return nil
+}
+
+// notice is the file's first line: whoever finds the file reads what it is.
+type notice struct {
+	Kind   string `json:"type"`
+	Schema int    `json:"schema"`
+	Notice string `json:"notice"`
+}
+
+// deadLetterSchema is the version of the file's form; fields are only ever added
+// to one.
+const deadLetterSchema = 1
+
+func firstLine() ([]byte, error) {
+	line, err := json.Marshal(notice{
+		Kind: "dead_letters", Schema: deadLetterSchema,
+		Notice: "this file holds documents of the source, whole: protect it as you protect the index, and delete it when they are dealt with",
+	})
+	return append(line, '\n'), err
+}
+
+// begin makes a file ready for another letter: for its owner only, with its
+// notice, and without a last line that a crash cut short.
+func begin(file *os.File) error {
+	if err := file.Chmod(0o600); err != nil {
+		return err
+	}
+	whole, err := wholeLines(file)
+	if err == nil {
+		err = file.Truncate(whole)
+	}
+	if err == nil {
+		_, err = file.Seek(whole, io.SeekStart)
+	}
+	if err != nil || whole > 0 {
+		return err
+	}
+	line, err := firstLine()
+	if err == nil {
+		_, err = file.Write(line)
+	}
+	return err
+}
+
+// wholeLines gives how many bytes of a file are lines that have their end.
+func wholeLines(file *os.File) (int64, error) {
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil || size == 0 {
+		return 0, err
+	}
+	last := make([]byte, 1)
+	if _, err := file.ReadAt(last, size-1); err != nil || last[0] == '\n' {
+		return size, err
+	}
+	text, err := io.ReadAll(io.NewSectionReader(file, 0, size))
+	return int64(bytes.LastIndexByte(text, '\n') + 1), err
+}
+
+// encoded gives letters as lines.
+func encoded(letters []DeadLetter) ([]byte, error) {
+	var text []byte
+	for i := range letters {
+		line, err := json.Marshal(letters[i])
+		if err != nil {
+			return nil, fmt.Errorf("encode a dead letter: %w", err)
+		}
+		text = append(append(text, line...), '\n')
+	}
+	return text, nil
 }
 
 // List gives the letters in the file, the newest of each document, oldest
@@ -106,6 +179,13 @@ func (l *DeadLetters) List() ([]DeadLetter, error) {
 		if !bytes.HasSuffix(line, []byte("\n")) {
 			break
 		}
+		if number == 1 {
+			if noticed, err := isNotice(line); err != nil {
+				return nil, fmt.Errorf("read the dead letters in %s: %w", l.path, err)
+			} else if noticed {
+				continue
+			}
+		}
 		var d DeadLetter
 		if err := json.Unmarshal(line, &d); err != nil {
 			return nil, fmt.Errorf("read the dead letters: line %d of %s: %w", number, l.path, err)
@@ -121,6 +201,20 @@ func (l *DeadLetters) List() ([]DeadLetter, error) {
 	return all, nil
 }
 
+// isNotice reports whether a line is a file's notice, and refuses that of a newer
+// esferry. Files of before had none.
+func isNotice(line []byte) (bool, error) {
+	var n notice
+	switch unread := json.Unmarshal(line, &n) != nil; {
+	case unread || n.Notice == "":
+		return false, nil
+	case n.Schema > deadLetterSchema:
+		return true, fmt.Errorf("a newer esferry wrote them: their schema is %d, and this one knows up to %d", n.Schema, deadLetterSchema)
+	default:
+		return true, nil
+	}
+}
+
 // Replace makes the file hold these letters and no others, or leaves it as it
 // was. Without letters the file goes.
 func (l *DeadLetters) Replace(letters []DeadLetter) error {
@@ -132,16 +226,16 @@ func (l *DeadLetters) Replace(letters []DeadLetter) error {
 		}
 		return nil
 	}
-	var text bytes.Buffer
-	for i := range letters {
-		line, err := json.Marshal(letters[i])
-		if err != nil {
-			return fmt.Errorf("encode a dead letter: %w", err)
-		}
-		text.Write(append(line, '\n'))
+	text, err := encoded(letters)
+	if err != nil {
+		return err
+	}
+	first, err := firstLine()
+	if err != nil {
+		return fmt.Errorf("encode the dead letters: %w", err)
 	}
 	next := l.path + ".next"
-	err := os.WriteFile(next, text.Bytes(), 0o600)
+	err = os.WriteFile(next, append(first, text...), 0o600)
 	if err == nil {
 		err = os.Rename(next, l.path)
 	}

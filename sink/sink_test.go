@@ -328,14 +328,11 @@ func TestRejectedDocuments(t *testing.T) {
 	if err != nil || r.Rejected != 1 || r.Applied != 1 {
 		t.Fatalf("got %+v, %v, want one applied and one rejected", r, err)
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	letters, err := sink.NewDeadLetters(path).List()
+	if err != nil || len(letters) != 1 {
+		t.Fatalf("got %+v, %v, want one letter", letters, err)
 	}
-	var letter sink.DeadLetter
-	if err := json.Unmarshal(text, &letter); err != nil {
-		t.Fatal(err)
-	}
+	letter := letters[0]
 	if string(letter.ID) != `"poison"` || string(letter.Source) != `{"n":"x"}` || letter.Version != 3 || !strings.Contains(letter.Reason, "not a number") {
 		t.Errorf("got %+v", letter)
 	}

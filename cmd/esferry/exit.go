@@ -11,6 +11,7 @@ import (
 	"esferry/checkpoint"
 	"esferry/internal/config"
 	"esferry/internal/ferry"
+	"esferry/internal/foreign"
 	"esferry/internal/group"
 	"esferry/snapshotpath"
 )
@@ -114,14 +115,6 @@ func hintOf(err error) string {
 	return ""
 }
 
-// plain takes control bytes out of text that may be foreign, and joins the
-// lines of joined errors.
-func plain(s string) string {
-	s = strings.ReplaceAll(s, "\n", "; ")
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, s)
-}
+// plain makes text that may be foreign one line, and joins the lines of joined
+// errors.
+func plain(s string) string { return foreign.Line(strings.ReplaceAll(s, "\n", "; ")) }

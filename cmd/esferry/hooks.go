@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"esferry/internal/config"
+	"esferry/internal/foreign"
 )
 
 // What a hook finds in its environment: the moment, and the ferry's name. Neither
@@ -32,7 +33,9 @@ func (iv *invocation) hooks(name string, h config.Hooks) func(ctx context.Contex
 		ctx, cancel := context.WithTimeout(ctx, hookPatience)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the operator's own command, from the operator's own file
-		cmd.Stdout, cmd.Stderr = iv.stderr, iv.stderr
+		// One writer for both: exec then calls it from one goroutine.
+		said := foreign.Text(iv.stderr)
+		cmd.Stdout, cmd.Stderr = said, said
 		cmd.Env = append(os.Environ(), hookEvent+"="+event, hookFerry+"="+name)
 		cmd.WaitDelay = time.Second
 		if err := cmd.Run(); err != nil {

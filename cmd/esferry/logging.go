@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"esferry/internal/foreign"
 	"esferry/internal/report"
 )
 
@@ -40,7 +41,7 @@ func (iv *invocation) begin(cmd *cobra.Command) error {
 	}
 	iv.logger = slog.New(slog.NewTextHandler(stderrOf{iv}, options))
 	if iv.logging.format == logJSON {
-		iv.logger = slog.New(slog.NewJSONHandler(stderrOf{iv}, options))
+		iv.logger = slog.New(slog.NewJSONHandler(foreign.JSON(stderrOf{iv}), options))
 	}
 	if iv.logging.verbose {
 		cmd.SetContext(context.WithValue(cmd.Context(), tracerKey{}, iv.logger))

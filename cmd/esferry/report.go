@@ -102,7 +102,7 @@ func writeNew(path string, content []byte, force bool) (err error) {
 
 // gather puts a report together from the store, or from the ferry that runs on it.
 func gather(ctx context.Context, c *config.Config) (page.Report, error) {
-	r := page.Report{Type: "report", Ferry: c.Name, Made: time.Now().UTC(), Version: thisBuild().Version, Indices: []page.Index{}}
+	r := page.Report{Type: "report", Schema: jsonSchema, Ferry: c.Name, Made: time.Now().UTC(), Version: thisBuild().Version, Indices: []page.Index{}}
 	s, err := readStatus(ctx, c)
 	if err != nil {
 		return r, err

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"esferry/internal/config"
+	"esferry/internal/foreign"
 	"esferry/internal/report"
 )
 
@@ -156,7 +157,7 @@ func (iv *invocation) print(v any) error {
 	if iv.lines != nil {
 		return iv.lines.Print(v)
 	}
-	if err := json.NewEncoder(iv.stdout).Encode(v); err != nil {
+	if err := json.NewEncoder(foreign.JSON(iv.stdout)).Encode(v); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"esferry/internal/ferry"
+	"esferry/internal/foreign"
 	"esferry/internal/report"
 )
 
@@ -21,7 +22,7 @@ func tableOf(columns ...any) table.Writer {
 
 func (iv *invocation) write(format string, args ...any) error {
 	iv.settle()
-	if _, err := fmt.Fprintf(iv.stdout, format, args...); err != nil {
+	if _, err := fmt.Fprintf(foreign.Text(iv.stdout), format, args...); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil

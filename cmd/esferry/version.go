@@ -18,10 +18,17 @@ type build struct {
 	Modified bool   `json:"modified"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
+	// JSON is the version of what is printed as JSON.
+	JSON int `json:"json_schema"`
 }
 
+// jsonSchema is the version of every document and line that is printed as JSON:
+// docs/json.md. Fields are only ever added to one; a field that goes, or means
+// something else, raises it.
+const jsonSchema = 1
+
 func thisBuild() build {
-	b := build{Type: "version", Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	b := build{Type: "version", Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, JSON: jsonSchema}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b

@@ -221,6 +221,10 @@ func TestFamiliesAndPoison(t *testing.T) {
 	}
 	esferry(t, "deadletter", "retry", "-c", yaml).want(t, 4)
 	letters := strings.Split(strings.TrimSpace(read(t, filepath.Join(p.dir, "families.db.deadletters.ndjson"))), "\n")
+	if !strings.Contains(letters[0], `"notice":"this file holds documents`) {
+		t.Errorf("got the first line %s, want the notice", tail(letters[0]))
+	}
+	letters = letters[1:]
 	for _, line := range letters {
 		var letter struct{ ID, Reason string }
 		if err := json.Unmarshal([]byte(line), &letter); err != nil || letter.ID != long || !strings.Contains(letter.Reason, "too long") {

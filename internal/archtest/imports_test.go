@@ -19,7 +19,7 @@ type row struct {
 
 // Sets of rooms that many rows share.
 var (
-	leaves   = []string{"internal/shard", "internal/batch", "internal/group", "internal/jsonscan", "internal/retry"}
+	leaves   = []string{"internal/shard", "internal/batch", "internal/foreign", "internal/group", "internal/jsonscan", "internal/retry"}
 	engine   = with(leaves, "internal/cluster")
 	compared = with(engine, "internal/digest")
 	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/census", "internal/metadata", "internal/preflight", "internal/report", "internal/history")
@@ -34,6 +34,7 @@ func table() []row {
 	return []row{
 		{"internal/shard", nil, nil},
 		{"internal/batch", leaves, []string{"golang.org/x/sync"}},
+		{"internal/foreign", nil, nil},
 		{"internal/group", leaves, []string{"golang.org/x/sync"}},
 		{"internal/jsonscan", nil, nil},
 		{"internal/digest", leaves, []string{"github.com/zeebo/xxh3"}},
@@ -61,7 +62,7 @@ func table() []row {
 		{"internal/draft", nil, nil},
 		{"internal/iam", nil, nil},
 		{"internal/report", leaves, []string{"github.com/jedib0t/go-pretty/v6", "github.com/prometheus/client_golang", "github.com/vbauerster/mpb/v8"}},
-		{"internal/report/page", []string{"internal/history"}, nil},
+		{"internal/report/page", []string{"internal/foreign", "internal/history"}, nil},
 		{"internal/history", []string{"checkpoint", "internal/report"}, nil},
 		{"internal/control", with(leaves, "internal/report"), nil},
 		{"internal/live", with(leaves, "internal/report"), nil},

@@ -133,3 +133,64 @@ func TestForgottenAreNotHeld(t *testing.T) {
 		t.Errorf("got %+v, %v, want 3 alone", got, err)
 	}
 }
+
+// TestCensusIsASet holds a census against plain sets: whatever pages are told, in
+// whatever order, once or twice, and whatever is taken out, its counts and what it
+// holds are those of the set.
+func TestCensusIsASet(t *testing.T) {
+	dir := t.TempDir()
+	rapid.Check(t, func(rt *rapid.T) {
+		c, set := open(rt, dir, 2), []map[int64]bool{{}, {}}
+		number := rapid.Int64Range(0, 60)
+		for range rapid.IntRange(0, 20).Draw(rt, "steps") {
+			at := rapid.IntRange(0, 1).Draw(rt, "shard")
+			if rapid.IntRange(0, 3).Draw(rt, "forget") == 0 {
+				n := number.Draw(rt, "number")
+				c.Shard(at).Forget(n)
+				delete(set[at], n)
+				continue
+			}
+			numbers := rapid.SliceOfN(number, 0, 8).Draw(rt, "numbers")
+			if err := c.Add(page(at, numbers...)); err != nil {
+				rt.Fatal(err)
+			}
+			for _, n := range numbers {
+				set[at][n] = true
+			}
+		}
+		from := rapid.Int64Range(-1, 30).Draw(rt, "from")
+		w := window(from, from+rapid.Int64Range(0, 40).Draw(rt, "span"))
+		interval := rapid.Int64Range(1, 20).Draw(rt, "interval")
+		for at, want := range set {
+			inside := slices.DeleteFunc(slices.Sorted(maps.Keys(want)), func(n int64) bool { return n <= w.From || n > w.To })
+			buckets, err := c.Shard(at).Count(t.Context(), w, nil, interval)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			sums := map[int64]int64{}
+			for _, n := range inside {
+				sums[n-n%interval]++
+			}
+			for _, b := range buckets {
+				if b.Docs == 0 || sums[b.From] != b.Docs {
+					rt.Fatalf("%s by %d: got %v, want %v", w, interval, buckets, sums)
+				}
+				delete(sums, b.From)
+			}
+			if len(sums) > 0 {
+				rt.Fatalf("%s by %d: got %v, which lacks %v", w, interval, buckets, sums)
+			}
+			held, err := c.Shard(at).Held([]shard.Window{w})
+			if err != nil {
+				rt.Fatal(err)
+			}
+			var got []int64
+			for _, e := range held {
+				got = append(got, e.SeqNo)
+			}
+			if !slices.Equal(got, inside) {
+				rt.Fatalf("%s: holds %v, want %v", w, got, inside)
+			}
+		}
+	})
+}

@@ -91,16 +91,23 @@ func cutVerdicts(answer []byte, items int) ([]Item, error) {
 		verdicts = append(verdicts, Item{})
 		v := &verdicts[len(verdicts)-1]
 		err := s.Object(func(key []byte) error { return v.cut(s, key) })
-		if err == nil && v.Status == 0 {
+		if err == nil && (v.Status < 100 || v.Status > 599) {
 			err = errors.New("an item has no status")
 		}
 		return err
+	}
+	one := func() error {
+		before := len(verdicts)
+		if err := s.Object(item); err != nil || len(verdicts) == before+1 {
+			return err
+		}
+		return errors.New("an item is not of one action")
 	}
 	err := s.Object(func(key []byte) error {
 		if string(key) != "items" {
 			return s.Skip()
 		}
-		return s.Array(func() error { return s.Object(item) })
+		return s.Array(one)
 	})
 	if err == nil {
 		err = s.End()

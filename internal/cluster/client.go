@@ -30,6 +30,7 @@ type Cluster struct {
 	address  string
 	side     string
 	statuses []int
+	secrets  *strings.Replacer
 	patience retry.Policy
 	identity Identity
 	// hinted: primary terms could not be read of the cluster state.
@@ -73,7 +74,7 @@ func Dial(o Options) (*Cluster, error) {
 	}
 	c := &Cluster{
 		client: client, http: plain, address: strings.Join(o.URLs, ","), side: cmp.Or(o.Side, "cluster"),
-		statuses: statuses, patience: o.Patience, hinted: &atomic.Bool{},
+		statuses: statuses, secrets: transport.secrets(), patience: o.Patience, hinted: &atomic.Bool{},
 	}
 	c.joint = join(c)
 	return c, nil
@@ -145,7 +146,7 @@ func (c *Cluster) send(ctx context.Context, r request) (*elastic.Response, error
 	if err != nil {
 		body = nil
 	}
-	return nil, c.fail(r, answer.StatusCode, answer.Header, body)
+	return nil, c.fail(r, answer.StatusCode, answer.Header, []byte(c.secrets.Replace(string(body))))
 }
 
 // call makes a call and decodes its JSON answer into out; nil discards it.

@@ -38,11 +38,12 @@ func ParseVersion(s string) (Version, error) {
 	parts := strings.SplitN(plain, ".", 3)
 	numbers := [3]int{}
 	for i, p := range parts {
-		n, err := strconv.Atoi(p)
+		// Unsigned, so that no sign is taken for a number's.
+		n, err := strconv.ParseUint(p, 10, 31)
 		if err != nil {
 			return Version{}, fmt.Errorf("read the version %q: %w", s, err)
 		}
-		numbers[i] = n
+		numbers[i] = int(n)
 	}
 	return Version{numbers[0], numbers[1], numbers[2]}, nil
 }

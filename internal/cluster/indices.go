@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -54,9 +55,9 @@ func (c *Cluster) Indices(ctx context.Context) ([]Index, error) {
 			// Elasticsearch 2 has no such column.
 			index.UUID = index.Settings["index.uuid"]
 		}
-		index.Shards, err = strconv.Atoi(index.Settings["index.number_of_shards"])
+		index.Shards, err = shardsOf(index.Settings)
 		if err != nil {
-			return nil, partial(op, row.Index, c.address, "its settings give no number of shards")
+			return nil, partial(op, row.Index, c.address, "%s", err)
 		}
 		if n, err := strconv.ParseInt(row.Bytes, 10, 64); err == nil {
 			index.Bytes = n
@@ -121,11 +122,24 @@ func (c *Cluster) indexOfOne(ctx context.Context, name string) (Index, error) {
 
 // indexWith gives an index by its settings.
 func (c *Cluster) indexWith(name string, own map[string]string) (Index, error) {
-	shards, err := strconv.Atoi(own["index.number_of_shards"])
+	shards, err := shardsOf(own)
 	if err != nil {
-		return Index{}, partial("read the settings", name, c.address, "they give no number of shards")
+		return Index{}, partial("read the settings", name, c.address, "%s", err)
 	}
 	return Index{Name: name, UUID: own["index.uuid"], Shards: shards, Open: true, Settings: own}, nil
+}
+
+// mostShards is far above what engines allow (1024, unless they are told else):
+// memory is made ready for so many.
+const mostShards = 1 << 16
+
+// shardsOf reads the number of an index's primary shards.
+func shardsOf(settings map[string]string) (int, error) {
+	n, err := strconv.Atoi(settings["index.number_of_shards"])
+	if err != nil || n < 1 || n > mostShards {
+		return 0, errors.New("its settings give no number of shards")
+	}
+	return n, nil
 }
 
 // Standing is Index, and tells truly whether the index is open.

@@ -75,7 +75,7 @@ func (c *Cluster) PutRepository(ctx context.Context, name, kind string, settings
 	if e, ok := err.(*Error); ok { //nolint:errorlint // the verb's own error is meant, not one below
 		for key, value := range settings {
 			if text := fmt.Sprint(value); SecretSetting(key) && text != "" {
-				e.Reason = strings.ReplaceAll(e.Reason, text, "[redacted]")
+				e.Reason = strings.ReplaceAll(e.Reason, text, "***")
 			}
 		}
 	}

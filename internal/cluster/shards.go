@@ -292,7 +292,8 @@ func (c *Cluster) inOrder(op, index string, byNumber map[string]int64) ([]int64,
 	terms := make([]int64, len(byNumber))
 	for number, term := range byNumber {
 		n, err := strconv.Atoi(number)
-		if err != nil || n < 0 || n >= len(terms) {
+		// Its one spelling, so that no two name the same shard, and another none.
+		if err != nil || n < 0 || n >= len(terms) || strconv.Itoa(n) != number {
 			return nil, partial(op, index, c.address, "the cluster state numbers a shard %q of %d", number, len(terms))
 		}
 		terms[n] = term

@@ -4,13 +4,16 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,28 +50,34 @@ type Authorization func(next http.RoundTripper) http.RoundTripper
 
 // Basic authorizes with a user and a password.
 func Basic(user, password string) Authorization {
-	return headed(func(r *http.Request) { r.SetBasicAuth(user, password) })
+	sent := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+	return headed("Basic "+sent, sent, password)
 }
 
 // Token authorizes with a header value such as "ApiKey x" or "Bearer x".
 func Token(value string) Authorization {
-	return headed(func(r *http.Request) { r.Header.Set("Authorization", value) })
+	_, secret, _ := strings.Cut(value, " ")
+	return headed(value, secret)
 }
 
-func headed(set func(*http.Request)) Authorization {
-	return func(next http.RoundTripper) http.RoundTripper { return &heading{next: next, set: set} }
+func headed(value string, secrets ...string) Authorization {
+	return func(next http.RoundTripper) http.RoundTripper {
+		return &heading{next: next, value: value, secrets: secrets}
+	}
 }
 
-// heading adds a header that is the same for all requests.
+// heading adds a header that is the same for all requests. Its secrets are what
+// an answer might repeat of it.
 type heading struct {
-	next http.RoundTripper
-	set  func(*http.Request)
+	next    http.RoundTripper
+	value   string
+	secrets []string
 }
 
 // RoundTrip implements http.RoundTripper.
 func (h *heading) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	h.set(r)
+	r.Header.Set("Authorization", h.value)
 	return h.next.RoundTrip(r)
 }
 
@@ -100,7 +109,7 @@ func newTransport(o Options) (*watching, error) {
 		config.Certificates = []tls.Certificate{pair}
 	}
 	plain := &http.Transport{
-		Proxy:           http.ProxyFromEnvironment,
+		Proxy:           proxy,
 		DialContext:     (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig: config,
 		// HTTP/2 would put all writers on one connection behind a load balancer.
@@ -123,6 +132,7 @@ func newTransport(o Options) (*watching, error) {
 	if o.Authorize != nil {
 		watched.next = o.Authorize(plain)
 		watched.signer, _ = watched.next.(*signing)
+		watched.header, _ = watched.next.(*heading)
 	}
 	if o.Gzip {
 		watched.next = &gzipped{next: watched.next}
@@ -137,8 +147,33 @@ func newTransport(o Options) (*watching, error) {
 type watching struct {
 	next http.RoundTripper
 	idle interface{ CloseIdleConnections() }
-	// signer is nil unless requests are signed.
+	// signer is nil unless requests are signed, header unless they carry one.
 	signer *signing
+	header *heading
+}
+
+// secrets gives what takes credentials out of answers that repeat them, as a proxy
+// may that explains a refusal.
+func (t *watching) secrets() *strings.Replacer {
+	var pairs []string
+	if t.header != nil {
+		for _, secret := range t.header.secrets {
+			if secret != "" {
+				pairs = append(pairs, secret, "***")
+			}
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// proxy is the environment's. Its address may hold a password, and net/http quotes
+// one that it cannot read.
+func proxy(r *http.Request) (*url.URL, error) {
+	at, err := http.ProxyFromEnvironment(r)
+	if err != nil {
+		return nil, errors.New("the environment's HTTP_PROXY or HTTPS_PROXY is not the address of a proxy")
+	}
+	return at, nil
 }
 
 // RoundTrip implements http.RoundTripper.

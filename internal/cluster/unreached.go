@@ -40,5 +40,22 @@ func certificateHint(err error) string {
 	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Reason == x509.Expired {
 		return "its certificate is out of date, or this machine's clock is wrong: renew it on the cluster, or set the clock"
 	}
+	return alertHint(err.Error())
+}
+
+// alertHint gives the next step where the two ends found no common ground: the
+// standard library has no types for what the other end objects to.
+func alertHint(says string) string {
+	for _, alert := range []string{"tls: certificate required", "tls: bad certificate", "tls: unknown certificate authority", "tls: certificate unknown", "tls: unsupported certificate"} {
+		if strings.Contains(says, "remote error: "+alert) {
+			return "the server wants a certificate of yours that it trusts: name one, and its key, under tls.cert_file and tls.key_file"
+		}
+	}
+	if strings.Contains(says, "remote error: tls: handshake failure") {
+		return "the server ended the handshake: most often it wants a certificate of yours that it trusts, under tls.cert_file and tls.key_file"
+	}
+	if strings.Contains(says, "unsupported protocol version") || strings.Contains(says, "protocol version not supported") {
+		return "the server speaks no TLS that is safe: let it offer TLS 1.2 or newer"
+	}
 	return ""
 }

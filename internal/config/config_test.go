@@ -226,7 +226,7 @@ func TestRedactedIsAFile(t *testing.T) {
 	if diff := cmp.Diff(string(first), string(second)); diff != "" {
 		t.Errorf("read again (-first +second):\n%s", diff)
 	}
-	if !strings.Contains(string(first), `"max_freeze": "10m"`) || !strings.Contains(string(first), `"password": "[redacted]"`) {
+	if !strings.Contains(string(first), `"max_freeze": "10m"`) || !strings.Contains(string(first), `"password": "***"`) {
 		t.Errorf("got %s", first)
 	}
 }

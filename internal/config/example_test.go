@@ -33,7 +33,7 @@ indices:
 	// Output:
 	// search-2026 48MiB 20%
 	// true false users-v2
-	// [redacted]
+	// ***
 	// ferry.yaml:1:1: source: is required
 	// ferry.yaml:1:1: target: is required
 	// ferry.yaml:3:3: stream.memroy: unknown key (did you mean memory?)

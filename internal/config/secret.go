@@ -7,9 +7,9 @@ import (
 )
 
 // redacted is what every secret prints as, the empty one too.
-const redacted = "[redacted]"
+const redacted = "***"
 
-// Secret is a text that prints, logs and marshals as "[redacted]"; only Reveal
+// Secret is a text that prints, logs and marshals as "***"; only Reveal
 // gives it. The zero value is the absent secret. It holds a pointer because
 // fmt, when it meets a Secret in an unexported field, asks no method and prints
 // what is inside.
@@ -29,26 +29,26 @@ func (s Secret) Reveal() string {
 // IsZero reports whether there is no secret; it makes omitzero work.
 func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
-// String gives "[redacted]".
+// String gives "***".
 func (s Secret) String() string { return redacted }
 
-// GoString gives "[redacted]".
+// GoString gives "***".
 func (s Secret) GoString() string { return redacted }
 
-// Format writes "[redacted]" for every verb and flag.
+// Format writes "***" for every verb and flag.
 func (s Secret) Format(f fmt.State, _ rune) {
 	// A failed write is the state's to report: Formatter has no error.
 	_, _ = io.WriteString(f, redacted)
 }
 
-// MarshalJSON gives "[redacted]".
+// MarshalJSON gives "***".
 func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// MarshalText gives "[redacted]".
+// MarshalText gives "***".
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// MarshalYAML gives "[redacted]".
+// MarshalYAML gives "***".
 func (s Secret) MarshalYAML() (any, error) { return redacted, nil }
 
-// LogValue gives "[redacted]".
+// LogValue gives "***".
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }

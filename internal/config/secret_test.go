@@ -119,7 +119,7 @@ func TestSecretsAreThere(t *testing.T) {
 
 func TestZeroSecret(t *testing.T) {
 	var s config.Secret
-	if s.Reveal() != "" || !s.IsZero() || s.String() != "[redacted]" {
+	if s.Reveal() != "" || !s.IsZero() || s.String() != "***" {
 		t.Errorf("got %q, %t, %s", s.Reveal(), s.IsZero(), s)
 	}
 	if got := config.Settings(nil).Plain(); got != nil {

@@ -31,7 +31,7 @@ func (s Settings) Plain() map[string]any {
 	return plain
 }
 
-// Redacted gives a deep copy with "[redacted]" for each secret.
+// Redacted gives a deep copy with "***" for each secret.
 func (s Settings) Redacted() map[string]any {
 	if s == nil {
 		return nil

@@ -86,8 +86,11 @@ func (f *Ferry) wantedAliases(there map[string]map[string]json.RawMessage) (acti
 	return actions
 }
 
+// action is one of an alias. Not by %q: Go spells control characters, which an
+// index's name may hold, as JSON does not.
 func action(verb, index, alias string) json.RawMessage {
-	return fmt.Appendf(nil, `{%q:{"index":%q,"alias":%q}}`, verb, index, alias)
+	text, _ := json.Marshal(map[string]map[string]string{verb: {"index": index, "alias": alias}}) //nolint:errcheck // texts can be encoded
+	return text
 }
 
 // fence gives the target index an alias of this process's own, which all it

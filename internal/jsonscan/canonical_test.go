@@ -2,7 +2,9 @@ package jsonscan_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"esferry/internal/jsonscan"
 )
@@ -36,6 +38,10 @@ func FuzzCanonical(f *testing.F) {
 		once := jsonscan.Canonical([]byte(in))
 		if err := json.Unmarshal(once, &is); err != nil || is != was {
 			t.Errorf("%q became %q, %v", in, once, err)
+		}
+		// However encoding/json spells it, it is the same.
+		if spelled, err := json.Marshal(was); err != nil || utf8.ValidString(in) && string(jsonscan.Canonical(spelled)) != strings.TrimSpace(string(once)) {
+			t.Errorf("%q became %q, and %s did not (%v)", in, once, spelled, err)
 		}
 		if twice := jsonscan.Canonical(once); string(twice) != string(once) {
 			t.Errorf("%q became %q, then %q", in, once, twice)

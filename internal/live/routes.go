@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"esferry/internal/foreign"
 	"esferry/internal/group"
 )
 
@@ -134,7 +135,7 @@ func push(control *http.ResponseController, w io.Writer, text []byte, skipped ui
 	if skipped > 0 && !first {
 		text = fmt.Appendf(nil, "%s\n\nevent: skipped\ndata: %d", text, skipped)
 	}
-	if _, err := fmt.Fprintf(w, "data: %s\n\n", text); err != nil {
+	if _, err := fmt.Fprintf(foreign.JSON(w), "data: %s\n\n", text); err != nil {
 		return err
 	}
 	return control.Flush()
@@ -165,11 +166,11 @@ func answer(w http.ResponseWriter, v any, err error) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(text) //nolint:errcheck // whoever asked has left
+	_, _ = foreign.JSON(w).Write(text) //nolint:errcheck // whoever asked has left
 }
 
 func say(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text) //nolint:errcheck // whoever asked has left
+	_, _ = io.WriteString(foreign.Text(w), text) //nolint:errcheck // whoever asked has left
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"esferry/internal/foreign"
 )
 
 const (
@@ -194,7 +196,7 @@ func (b *Board) tally(running int) string {
 func layOut(lines []line, width int) []string {
 	names := 0
 	for _, l := range lines {
-		names = max(names, text.StringWidth(clean(l.name)))
+		names = max(names, text.StringWidth(foreign.Line(l.name)))
 	}
 	names = min(names, widestName, max(8, width/3))
 	keep := fitting(lines[0].cells, width-names-narrowestBar-3)
@@ -207,7 +209,7 @@ func layOut(lines []line, width int) []string {
 	bar = min(bar, widestBar)
 	out := make([]string, len(lines))
 	for i, l := range lines {
-		name := text.Snip(clean(l.name), names, "~")
+		name := text.Snip(foreign.Line(l.name), names, "~")
 		s := strings.Builder{}
 		s.WriteString(text.Pad(name, names, ' '))
 		if bar >= narrowestBar {

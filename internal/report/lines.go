@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"esferry/internal/foreign"
 )
 
 // every is how often progress may be told in plain lines: a run of hours must
@@ -52,11 +54,11 @@ func (l *Lines) Observe(e Event) {
 	case RoundEnded:
 		l.tell(e, "round: %d documents in %.1f s, lag %d", e.Docs, e.Seconds, e.Lag)
 	case Retried:
-		l.tell(e, "tries again: %s", clean(e.Message))
+		l.tell(e, "tries again: %s", foreign.Line(e.Message))
 	case Checked:
-		l.tell(e, "%s", clean(e.Message))
+		l.tell(e, "%s", foreign.Line(e.Message))
 	case Noted:
-		l.tell(e, "note: %s", clean(e.Message))
+		l.tell(e, "note: %s", foreign.Line(e.Message))
 	case Planned, Committed, Adapted:
 	}
 }
@@ -90,7 +92,7 @@ func (l *Lines) progress(e Event) {
 }
 
 func (l *Lines) tell(e Event, format string, args ...any) {
-	what := strings.TrimSpace(e.Phase + " " + clean(e.Index))
+	what := strings.TrimSpace(e.Phase + " " + foreign.Line(e.Index))
 	if what != "" {
 		what += ": "
 	}
@@ -106,7 +108,7 @@ type JSON struct {
 var _ Observer = (*JSON)(nil)
 
 // NewJSON gives an observer that writes to out.
-func NewJSON(out io.Writer) *JSON { return &JSON{out: json.NewEncoder(out)} }
+func NewJSON(out io.Writer) *JSON { return &JSON{out: json.NewEncoder(foreign.JSON(out))} }
 
 // Observe implements Observer.
 func (j *JSON) Observe(e Event) {
@@ -137,15 +139,4 @@ func Size(bytes int64) string {
 	default:
 		return fmt.Sprintf("%d B", bytes)
 	}
-}
-
-// clean makes foreign text, such as an index name or an engine's error, fit
-// for a terminal: control bytes go.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, s)
 }

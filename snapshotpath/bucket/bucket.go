@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -84,6 +85,15 @@ func patient(t *http.Transport) {
 	t.MaxIdleConns = 0
 	// Segments hardly shrink, and lengths must be those that were listed.
 	t.DisableCompression = true
+	proxy := t.Proxy
+	t.Proxy = func(r *http.Request) (*url.URL, error) {
+		at, err := proxy(r)
+		if err != nil {
+			// The address, which the error quotes, may hold a password.
+			return nil, errors.New("the environment's HTTP_PROXY or HTTPS_PROXY is not the address of a proxy")
+		}
+		return at, nil
+	}
 	dial := t.DialContext
 	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)

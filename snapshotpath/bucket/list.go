@@ -90,6 +90,9 @@ func (b *Bucket) pages(ctx context.Context, in s3.ListObjectsV2Input, to chan<- 
 				// A 200 with something else in it would pass for the end of the bucket.
 				return fmt.Errorf("%w: it is no listing", errBroken)
 			}
+			if err == nil && slices.ContainsFunc(page.Contents, func(o types.Object) bool { return aws.ToInt64(o.Size) < 0 }) {
+				return fmt.Errorf("%w: an object is smaller than nothing", errBroken)
+			}
 			return err
 		})
 		if err != nil {
@@ -100,10 +103,16 @@ func (b *Bucket) pages(ctx context.Context, in s3.ListObjectsV2Input, to chan<- 
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if !aws.ToBool(page.IsTruncated) || page.NextContinuationToken == nil {
+		switch next := page.NextContinuationToken; {
+		case !aws.ToBool(page.IsTruncated):
 			return nil
+		case next == nil:
+			return b.failed("list", "", fmt.Errorf("%w: it is cut short, and does not say how to go on", errBroken))
+		case in.ContinuationToken != nil && *next == *in.ContinuationToken:
+			return b.failed("list", "", fmt.Errorf("%w: the same page comes again", errBroken))
+		default:
+			in.ContinuationToken = next
 		}
-		in.ContinuationToken = page.NextContinuationToken
 	}
 }
 

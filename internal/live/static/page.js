@@ -18,11 +18,14 @@ function seconds(s) {
   return Math.floor(s / 3600) + " h " + Math.round(s % 3600 / 60) + " min";
 }
 
+// plain spells out what would turn or hide letters of names and errors.
+const plain = (s) => String(s).replace(/[\u2028\u2029]|\p{Cf}/gu, (c) => "\\u{" + c.codePointAt(0).toString(16) + "}");
+
 // text makes an element; what comes from elsewhere is only ever text.
 function text(tag, content, className) {
   const e = document.createElement(tag);
   if (className) e.className = className;
-  if (content !== undefined) e.textContent = content;
+  if (content !== undefined) e.textContent = plain(content);
   return e;
 }
 
@@ -86,7 +89,7 @@ function checkItem(c) {
   const sign = text("span", c.ok ? "✓" : "✗", "sign " + (c.ok ? "good" : "bad"));
   sign.setAttribute("aria-hidden", "true");
   const what = text("span", undefined);
-  what.append(text("span", c.ok ? "Yes: " : "Not so: ", "visually-hidden"), c.check, text("small", c.reason));
+  what.append(text("span", c.ok ? "Yes: " : "Not so: ", "visually-hidden"), plain(c.check), text("small", c.reason));
   li.append(sign, what);
   return li;
 }
@@ -119,7 +122,7 @@ function showCutover(u) {
   if (c && c.state === "failed") say = "The cutover failed: " + c.reason + (c.next_step ? "\nNext: " + c.next_step : "");
   if (c && c.state === "given_up") say = "The cutover was given up; the source serves writes.";
   if (switched(f)) say = "Done. Writers were held back for " + f.freeze.seconds.toFixed(2) + " s.";
-  $("cutover-text").textContent = say;
+  $("cutover-text").textContent = plain(say);
   $("cutover-text").className = c && c.state === "failed" ? "bad-text" : switched(f) ? "good-text" : "";
   const steps = c && c.state !== "asked" ? c.steps : f.freeze ? f.freeze.steps.map((s) => ({ ...s, ended: true })) : [];
   show("steps", steps.length > 0);
@@ -231,7 +234,7 @@ function showMessages(u) {
     const li = text("li");
     li.append(text("time", new Date(m.time).toLocaleTimeString("en-GB")), " ", text("strong", m.kind, m.kind === "note" ? "" : "bad-text"), " ");
     if (m.where) li.append(text("span", m.where + " ", "where"));
-    li.append(m.text);
+    li.append(plain(m.text));
     return li;
   });
   if (!items.length) items.push(text("li", "none", "where"));
@@ -255,14 +258,15 @@ function alarm(u) {
   if (u.end && u.end.message) lines.push("The ferry has ended: " + u.end.message + (u.end.next_step ? "\nNext: " + u.end.next_step : ""));
   else if (u.ready && !u.end) lines.push(u.ready);
   show("alarm", lines.length > 0);
-  if ($("alarm").textContent !== lines.join("\n")) $("alarm").textContent = lines.join("\n");
+  const say = plain(lines.join("\n"));
+  if ($("alarm").textContent !== say) $("alarm").textContent = say;
 }
 
 function render(u) {
   page.last = u;
   const f = u.view.ferry, [state, tone] = stateOf(u);
-  document.title = f.name + ": " + state;
-  $("name").textContent = f.name;
+  document.title = plain(f.name) + ": " + state;
+  $("name").textContent = plain(f.name);
   $("route").textContent = f.sides.map((s) => s.engine.replace("elasticsearch", "Elasticsearch").replace("opensearch", "OpenSearch")).join(" → ");
   if ($("state").textContent !== state) $("state").textContent = state;
   $("state").className = "chip " + tone;

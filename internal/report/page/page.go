@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"esferry/internal/foreign"
 	"esferry/internal/history"
 )
 
@@ -22,6 +23,8 @@ var text string
 // Report is all that is told of a ferry.
 type Report struct {
 	Type string `json:"type"`
+	// Schema is the version of what is printed as JSON.
+	Schema int `json:"schema"`
 	// Ferry is its name.
 	Ferry string    `json:"ferry"`
 	Made  time.Time `json:"made"`
@@ -168,7 +171,7 @@ func Write(to io.Writer, r Report) error {
 	v.Indices = slices.SortedStableFunc(slices.Values(r.Indices), func(a, b Index) int {
 		return cmp.Or(cmp.Compare(gravity(a.Verdict()), gravity(b.Verdict())), cmp.Compare(a.Index, b.Index))
 	})
-	if err := page.Execute(to, v); err != nil {
+	if err := page.Execute(foreign.Text(to), v); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
