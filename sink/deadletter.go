@@ -205,14 +205,11 @@ func (l *DeadLetters) List() ([]DeadLetter, error) {
 // esferry. Files of before had none.
 func isNotice(line []byte) (bool, error) {
 	var n notice
-	switch unread := json.Unmarshal(line, &n) != nil; {
-	case unread || n.Notice == "":
-		return false, nil
-	case n.Schema > deadLetterSchema:
+	_ = json.Unmarshal(line, &n) //nolint:errcheck // what cannot be read is no notice
+	if n.Schema > deadLetterSchema {
 		return true, fmt.Errorf("a newer esferry wrote them: their schema is %d, and this one knows up to %d", n.Schema, deadLetterSchema)
-	default:
-		return true, nil
 	}
+	return n.Notice != "", nil
 }
 
 // Replace makes the file hold these letters and no others, or leaves it as it
