@@ -296,8 +296,18 @@ func (p *planted) ends(t *testing.T) {
 	p.run(t, 0, "verify", "--level", "content", "--certificate", "certificate.json", "--json")
 	p.run(t, 0, "run", "--cutover")
 	for _, args := range [][]string{
-		{"status"}, {"status", "--json"}, {"report"}, {"report", "--json"}, {"checkpoint", "list"}, {"checkpoint", "export"}, {"deadletter", "list"},
-		{"plan"}, {"plan", "--json"}, {"metadata", "diff"}, {"verify", "--json"}, {"--version"},
+		{"status"},
+		{"status", "--json"},
+		{"report"},
+		{"report", "--json"},
+		{"checkpoint", "list"},
+		{"checkpoint", "export"},
+		{"deadletter", "list"},
+		{"plan"},
+		{"plan", "--json"},
+		{"metadata", "diff"},
+		{"verify", "--json"},
+		{"--version"},
 	} {
 		code := 0
 		if args[0] == "metadata" || args[0] == "verify" || args[0] == "plan" {
