@@ -116,7 +116,7 @@ func (s *soak) follow(t *testing.T, end time.Time) {
 	trouble := func(seed uint64) []faults.Rule {
 		var rules []faults.Rule
 		for i, f := range []faults.Fault{faults.Refuse, faults.LoseAnswer, faults.GatewayTimeout, faults.HalfAnswer, faults.TooMany, faults.Unavailable, faults.BusyItems, faults.FailedShards, faults.TimedOut} {
-			rules = append(rules, faults.Rule{Chance: 0.003, Seed: seed + uint64(i), Fault: f})
+			rules = append(rules, faults.Rule{Chance: 0.005, Seed: seed + uint64(i), Fault: f})
 		}
 		return rules
 	}
