@@ -136,7 +136,7 @@ func (e *LostError) Unwrap() []error {
 	return errs
 }
 
-// Temporary: no other try cures it, whatever caused it.
+// Temporary says that no other try cures it, whatever caused it.
 func (*LostError) Temporary() bool { return false }
 
 // NextStep is printed on a line of its own.
@@ -173,7 +173,7 @@ func (s *Store) judge(ctx context.Context, err error) error {
 	case is(rpctypes.ErrRequestTooLarge, rpctypes.ErrTooManyOps):
 		return &LimitError{What: "a commit", Reason: saidBy(err)}
 	case is(context.DeadlineExceeded):
-		return &UnreachableError{Endpoints: s.endpoints, Reason: fmt.Sprintf("nothing came within %s; a majority of its members has to run", patience)}
+		return &UnreachableError{Endpoints: s.endpoints, Reason: "nothing came in time; a majority of its members has to run"}
 	case status.Code(err) == codes.Unavailable, codeOf(err) == codes.Unavailable:
 		return &UnreachableError{Endpoints: s.endpoints, Reason: saidBy(err)}
 	default:

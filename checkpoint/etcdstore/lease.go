@@ -20,6 +20,9 @@ import (
 // lookEvery is how often a claim that is in the way is looked at.
 const lookEvery = 250 * time.Millisecond
 
+// late is by how much a busy cluster may be with taking away what has run out.
+const late = 5 * time.Second
+
 // tenure is the time for which this Store holds the ferry.
 type tenure struct {
 	lease checkpoint.Lease
@@ -35,8 +38,8 @@ type tenure struct {
 	// broken: what a commit has done is not known. It ends all others.
 	broken error
 
-	keeper *group.Group
-	rest   context.CancelFunc
+	// end gives the lease back.
+	end func()
 	// gone is closed when the lease is lost; lost is why.
 	gone chan struct{}
 	lost error
@@ -71,16 +74,20 @@ func (s *Store) acquire(ctx context.Context, holder checkpoint.Holder) (checkpoi
 		return checkpoint.Lease{}, err
 	}
 	if s.tenure != nil {
-		s.giveBack(s.tenure)
+		s.tenure.end()
 	}
 	s.tenure = t
 	keeping, rest := context.WithCancel(context.WithoutCancel(ctx))
-	t.keeper, _ = group.New(keeping)
-	t.rest = rest
-	t.keeper.Go("lease of "+string(s.keys), func(ctx context.Context) error {
+	keeper, _ := group.New(keeping)
+	keeper.Go("lease of "+string(s.keys), func(ctx context.Context) error {
 		s.keep(ctx, t)
 		return nil
 	})
+	t.end = func() {
+		rest()
+		_ = keeper.Wait() //nolint:errcheck // it returns nothing but a panic, and there is nothing left to keep
+		s.revoke(ctx, t.id)
+	}
 	return t.lease, nil
 }
 
@@ -98,7 +105,7 @@ func (s *Store) claim(ctx context.Context, holder checkpoint.Holder) (*tenure, e
 			return nil, err
 		}
 		if until.IsZero() {
-			until = time.Now().Add(now + time.Second)
+			until = time.Now().Add(now + late)
 		}
 		if now > left || time.Now().After(until) {
 			return nil, &checkpoint.HeldError{Holder: holderOf(other)}
@@ -239,7 +246,7 @@ func (s *Store) keep(ctx context.Context, t *tenure) {
 		}
 	}
 	if ctx.Err() == nil {
-		t.lost = s.lostBy(t, err)
+		t.lost = s.lostBy(err)
 		close(t.gone)
 	}
 }
@@ -269,7 +276,7 @@ func (s *Store) mine(t *tenure, found []*mvccpb.KeyValue) error {
 	}
 }
 
-func (s *Store) lostBy(t *tenure, err error) error {
+func (s *Store) lostBy(err error) error {
 	if _, known := errors.AsType[*LostError](err); known || err == nil {
 		return err
 	}
@@ -317,17 +324,6 @@ func (t *tenure) over() bool {
 	default:
 		return false
 	}
-}
-
-// giveBack ends a tenure. The caller holds holding.
-func (s *Store) giveBack(t *tenure) {
-	if t.rest == nil {
-		return
-	}
-	t.rest()
-	_ = t.keeper.Wait() //nolint:errcheck // it returns nothing but a panic, and there is nothing left to keep
-	s.revoke(s.client.Ctx(), t.id)
-	t.rest = nil
 }
 
 // revoke ends a lease, and a claim with it, now rather than when it runs out.

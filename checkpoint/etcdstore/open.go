@@ -27,6 +27,8 @@ const (
 	standardTTL = 10 * time.Second
 	// patience is what one request may take, an election under way included.
 	patience = 3 * time.Second
+	// opening is what it may take to find out whether the cluster is there.
+	opening = 5 * time.Second
 	// pingAfter is when a silent connection is tried: no more often than etcd
 	// allows by default.
 	pingAfter = 6 * time.Second
@@ -82,8 +84,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open the checkpoint store: %w", err)
 	}
 	if err := s.verifySchema(ctx); err != nil {
-		// It has held nothing yet.
-		_ = s.Close() //nolint:errcheck // the first error says it all
+		_ = s.client.Close() //nolint:errcheck // the first error says it all
 		return nil, fmt.Errorf("open the checkpoint store: %w", err)
 	}
 	return s, nil
@@ -101,7 +102,7 @@ func (s *Store) dial(ctx context.Context, o Options) (err error) {
 	}
 	s.client, err = clientv3.New(clientv3.Config{
 		Endpoints: o.Endpoints, Username: o.Username, Password: o.Password, TLS: s.trust,
-		DialTimeout: patience, DialKeepAliveTime: pingAfter, DialKeepAliveTimeout: patience,
+		DialTimeout: opening, DialKeepAliveTime: pingAfter, DialKeepAliveTimeout: patience,
 		// What it has to tell is told by its errors.
 		Logger: zap.NewNop(),
 	})
@@ -113,7 +114,7 @@ func (s *Store) dial(ctx context.Context, o Options) (err error) {
 
 func (s *Store) verifySchema(ctx context.Context) error {
 	var answer *clientv3.GetResponse
-	err := s.askFor(ctx, patience, func(ctx context.Context) (err error) {
+	err := s.askFor(ctx, opening, func(ctx context.Context) (err error) {
 		answer, err = s.client.Get(ctx, s.keys.schema())
 		return err
 	})
@@ -136,6 +137,7 @@ func (s *Store) ask(ctx context.Context, request func(ctx context.Context) error
 	return s.askFor(ctx, s.ttl, request)
 }
 
+// askFor bounds each try so that a few fit into the total.
 func (s *Store) askFor(ctx context.Context, total time.Duration, request func(ctx context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -144,7 +146,7 @@ func (s *Store) askFor(ctx context.Context, total time.Duration, request func(ct
 		return errClosed
 	}
 	err := retry.Do(ctx, retry.Policy{First: 50 * time.Millisecond, Most: time.Second, Total: total}, func(ctx context.Context) error {
-		bounded, cancel := context.WithTimeout(ctx, patience)
+		bounded, cancel := context.WithTimeout(ctx, min(patience, total/2))
 		defer cancel()
 		return s.judge(ctx, request(bounded))
 	})
@@ -198,7 +200,7 @@ func (s *Store) Close() error {
 		s.holding.Lock()
 		defer s.holding.Unlock()
 		if s.tenure != nil {
-			s.giveBack(s.tenure)
+			s.tenure.end()
 		}
 		s.closed.Store(true)
 		if err := s.client.Close(); err != nil {

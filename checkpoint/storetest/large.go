@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -66,7 +67,7 @@ func testLargeCommitsWhole(t *testing.T, s *suite) {
 		for n := range rounds {
 			var all []checkpoint.Record
 			for i := range keys {
-				all = append(all, record(fmt.Sprintf("whole/%03d", i), fmt.Sprint(n)))
+				all = append(all, record(fmt.Sprintf("whole/%03d", i), strconv.Itoa(n)))
 			}
 			if err := s.store.Commit(ctx, s.lease, all...); err != nil {
 				return err

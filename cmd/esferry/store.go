@@ -94,3 +94,19 @@ func whileHeld(ctx context.Context, store checkpoint.Store, do func(ctx context.
 	}
 	return err
 }
+
+// holderOf tells who has the ferry, where the store can be read beside them; nil
+// for nobody.
+func holderOf(ctx context.Context, store checkpoint.Store) (*checkpoint.Holder, error) {
+	shared, ok := store.(interface {
+		Holder(ctx context.Context) (checkpoint.Holder, error)
+	})
+	if !ok {
+		return nil, nil
+	}
+	h, err := shared.Holder(ctx)
+	if err != nil || h == (checkpoint.Holder{}) {
+		return nil, err
+	}
+	return &h, nil
+}

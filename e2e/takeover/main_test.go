@@ -20,6 +20,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if endpoint := os.Getenv(fillVariable); endpoint != "" {
+		fmt.Fprintln(os.Stderr, fill(context.Background(), endpoint))
+		os.Exit(1)
+	}
 	dir, err := os.MkdirTemp("", "esferry-takeover-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -127,9 +127,11 @@ type world struct {
 	source, target *lab.Cluster
 	etcd           *members
 	yaml           string
+	// hold holds cutovers in their freeze while this file is there.
+	hold string
 }
 
-var indices = []string{"logs-a", "logs-b"} //nolint:gochecknoglobals // what is carried
+var indices = []string{"logs-a", "logs-b"}
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
@@ -152,8 +154,14 @@ func newWorld(t *testing.T) *world {
 		}
 	}
 	w.yaml = filepath.Join(t.TempDir(), "night.yaml")
-	text := fmt.Sprintf("name: night\nsource: {url: %s}\ntarget: {url: %s}\nindices: {include: [\"logs-*\"]}\ncheckpoint: {store: etcd, endpoints: [%s]}\n",
-		w.source.URL(), w.target.URL(), strings.Join(w.etcd.endpoints(), ", "))
+	w.hold = filepath.Join(filepath.Dir(w.yaml), "hold")
+	text := fmt.Sprintf(`name: night
+source: {url: %s}
+target: {url: %s}
+indices: {include: ["logs-*"]}
+checkpoint: {store: etcd, endpoints: [%s]}
+cutover: {hooks: {frozen: [sh, -c, 'while [ -e %s ]; do sleep 0.1; done']}}
+`, w.source.URL(), w.target.URL(), strings.Join(w.etcd.endpoints(), ", "), w.hold)
 	if err := os.WriteFile(w.yaml, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +261,7 @@ func TestTakeOver(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("writer %+v", writer.Stats())
-	esferry(t, 0, "run", "--cutover", "--json", "-c", w.yaml)
+	w.takenOverInTheFreeze(t)
 	if looks := stopWatching(); looks < 100 {
 		t.Errorf("looked at the watermarks %d times, want a hundred at least", looks)
 	}
@@ -302,6 +310,9 @@ func (w *world) heldByALivingOne(t *testing.T, p *process) {
 		if !strings.Contains(stdout, "logs-a") {
 			t.Errorf("esferry %s elsewhere: got %s", strings.Join(args, " "), stdout)
 		}
+		if args[0] == "status" && !strings.Contains(stdout, fmt.Sprintf("pid %d", p.cmd.Process.Pid)) {
+			t.Errorf("status elsewhere does not tell who has the ferry: %s", stdout)
+		}
 	}
 }
 
@@ -342,4 +353,45 @@ func (w *world) allMembersDie(t *testing.T, p *process) {
 		w.etcd.start(t, i)
 	}
 	w.etcd.await(t)
+}
+
+// blocked reports whether the source refuses writes.
+func (w *world) blocked(t *testing.T) bool {
+	t.Helper()
+	status, answer := lab.Ask(t, "GET", w.source.URL()+"/logs-a/_settings/index.blocks.write", "")
+	if status != 200 {
+		t.Fatalf("ask for the write block: status %d: %s", status, answer)
+	}
+	return strings.Contains(answer, `"true"`)
+}
+
+// takenOverInTheFreeze stops a process while its block is on the source, past its
+// lease. The next one cuts over to the end. The first one wakes up in its freeze,
+// and must not lift the block that keeps writers off what was left behind.
+func (w *world) takenOverInTheFreeze(t *testing.T) {
+	t.Helper()
+	if err := os.WriteFile(w.hold, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first := start(t, "run", "--cutover", "--json", "-c", w.yaml)
+	first.await(t, 1, `"block writes"`)
+	for !w.blocked(t) {
+		if err := retry.Sleep(t.Context(), 50*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first.signal(t, syscall.SIGSTOP)
+	if err := os.Remove(w.hold); err != nil {
+		t.Fatal(err)
+	}
+	esferry(t, 0, "run", "--cutover", "--json", "-c", w.yaml)
+	first.signal(t, syscall.SIGCONT)
+	code, stderr := first.end(t)
+	t.Logf("the one that woke up in its freeze: exit code %d: %s", code, stderr)
+	if code == 0 || !strings.Contains(stderr, "the write blocks on logs-a, logs-b stay") {
+		t.Errorf("got exit code %d and %q, want it to leave the blocks", code, stderr)
+	}
+	if !w.blocked(t) {
+		t.Error("the process that lost the ferry lifted the block after the switch")
+	}
 }
