@@ -201,7 +201,7 @@ func TestAnswersLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := range 150 {
+	for n := range 80 {
 		value := strconv.Itoa(n)
 		changes := []checkpoint.Record{{Key: "000", Value: []byte(value)}}
 		if n%10 == 0 {

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"esferry/checkpoint"
 	"esferry/checkpoint/etcdstore"
 	"esferry/internal/corpus"
@@ -251,7 +253,9 @@ func TestTakeOver(t *testing.T) {
 
 	first := w.follow(t)
 	first.await(t, 4, `"round_ended"`)
+	costs := w.costs(t)
 	w.oneMemberDies(t, first)
+	costs()
 	w.heldByALivingOne(t, first)
 	second := w.takenOver(t, first)
 	w.allMembersDie(t, second)
@@ -393,5 +397,31 @@ func (w *world) takenOverInTheFreeze(t *testing.T) {
 	}
 	if !w.blocked(t) {
 		t.Error("the process that lost the ferry lifted the block after the switch")
+	}
+}
+
+// costs tells, when it is called again, what the ferry has asked of etcd: docs/scale.md.
+func (w *world) costs(t *testing.T) (tell func()) {
+	t.Helper()
+	operator := w.etcd.client(t)
+	began := time.Now()
+	before, err := operator.Get(t.Context(), "/esferry/night/commit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		all, err := operator.Get(t.Context(), "/esferry/night/", clientv3.WithPrefix())
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, err := operator.Status(t.Context(), w.etcd.all[0].Client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d commits in %.1f s; etcd's database is of %d bytes", all.Header.Revision-before.Header.Revision, time.Since(began).Seconds(), status.DbSize)
+		for _, kv := range all.Kvs {
+			t.Logf("%s: %d bytes, written %d times", kv.Key, len(kv.Value), kv.Version)
+		}
 	}
 }
