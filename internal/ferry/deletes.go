@@ -196,8 +196,15 @@ func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}
 			}
 		}
 		s.survey.see(b)
+		s.looked(b)
 	})
 	return known, err
+}
+
+// looked tells that a page of ids was looked through: of a large index that takes
+// minutes in which nothing else is to be told.
+func (s *sides) looked(b *batch.Batch) {
+	s.index.ferry.note(report.Event{Kind: report.Progress, Phase: "look for deletes", Index: s.rec.Index, Docs: int64(len(b.Docs))})
 }
 
 // eachPage reads a window's pages, again from its beginning where it could not be
@@ -266,6 +273,7 @@ func (s *sides) find(ctx context.Context, number int, w shard.Window, within []s
 				doubtful = append(doubtful, goneAt(cluster.KeyOf(d), d.Version, d.SeqNo, d.Term))
 			}
 		}
+		s.looked(b)
 		b.Release()
 		absent, err := s.absent(ctx, doubtful, alive)
 		if err != nil {
