@@ -20,11 +20,15 @@ func equal(a, b checkpoint.Record) bool {
 	return a.Key == b.Key && bytes.Equal(a.Value, b.Value) && (a.Value == nil) == (b.Value == nil)
 }
 
-// records draws up to 400, each a value of any size, or a delete.
+// records draws many small ones or a few large ones, deletes among them.
 func records(t *rapid.T) (out []checkpoint.Record) {
-	for i := range rapid.IntRange(0, 400).Draw(t, "records") {
+	sizes, most := []int{-1, 0, 1, 200, 3000}, 250
+	if rapid.Bool().Draw(t, "large") {
+		sizes, most = []int{-1, 60_000, 700_000}, 8
+	}
+	for i := range rapid.IntRange(0, most).Draw(t, "records") {
 		r := checkpoint.Record{Key: fmt.Sprintf("key/%d", i)}
-		if n := rapid.SampledFrom([]int{-1, 0, 1, 1000, 60_000, 700_000}).Draw(t, "bytes"); n >= 0 {
+		if n := rapid.SampledFrom(sizes).Draw(t, "bytes"); n >= 0 {
 			r.Value = bytes.Repeat([]byte{'x'}, n)
 		}
 		out = append(out, r)
