@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"esferry/checkpoint/boltstore"
 	"esferry/internal/ferry"
 )
 
@@ -124,7 +123,7 @@ func (iv *invocation) checkpointRestoreCommand() *cobra.Command {
 		Short: "Make the store anew from the export beside it, where it is damaged or gone",
 		Long: `restore makes the checkpoint store anew from the JSON export beside it. The
 export may be a second older than the store was: that costs repeated work, and
-nothing else.`,
+nothing else. A store in etcd has none: etcd's own snapshots are its backup.`,
 		Example: "  esferry checkpoint restore -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -132,10 +131,7 @@ nothing else.`,
 			if err != nil {
 				return err
 			}
-			if err := boltstore.Restore(cmd.Context(), c.Checkpoint.Path); err != nil {
-				return fmt.Errorf("restore the checkpoint store: %w", err)
-			}
-			return nil
+			return restoreStore(cmd.Context(), c.Checkpoint)
 		},
 	}
 }

@@ -221,7 +221,7 @@ func (iv *invocation) tell(ctx context.Context, command string, arguments, answe
 	if err != nil {
 		return err
 	}
-	raw, err := control.Do(ctx, c.Checkpoint.Path, command, arguments)
+	raw, err := control.Do(ctx, c.Checkpoint.Beside(), command, arguments)
 	if err != nil {
 		return err
 	}

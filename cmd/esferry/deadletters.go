@@ -29,7 +29,7 @@ reason. They are your documents: the file is for its owner only.`,
 
 // deadLetters of a ferry.
 func deadLetters(c *config.Config) *sink.DeadLetters {
-	return sink.NewDeadLetters(c.Checkpoint.Path + ".deadletters.ndjson")
+	return sink.NewDeadLetters(c.Checkpoint.Beside() + ".deadletters.ndjson")
 }
 
 func (iv *invocation) deadletterListCommand() *cobra.Command {

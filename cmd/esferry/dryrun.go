@@ -11,7 +11,6 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"esferry/checkpoint"
-	"esferry/checkpoint/boltstore"
 	"esferry/internal/config"
 	"esferry/internal/ferry"
 	"esferry/sink"
@@ -25,12 +24,12 @@ func (iv *invocation) withLook(ctx context.Context, fn func(ctx context.Context,
 
 // looking opens the store for reading; a ferry that never ran has an empty one.
 func looking(ctx context.Context, c *config.Config, fn func(ctx context.Context, store checkpoint.Store, lease checkpoint.Lease) error) (err error) {
-	store, err := boltstore.OpenReadOnly(ctx, c.Checkpoint.Path)
+	store, err := openToRead(ctx, c.Checkpoint, c.Name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fn(ctx, blank{}, checkpoint.Lease{})
 	}
 	if err != nil {
-		return fmt.Errorf("open the checkpoint store: %w", err)
+		return err
 	}
 	defer func() {
 		if closed := store.Close(); err == nil && closed != nil {

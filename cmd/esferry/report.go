@@ -155,7 +155,7 @@ func rejectedOf(letters []sink.DeadLetter) page.Rejected {
 
 // readHistory asks the running ferry, or reads the store where none runs.
 func readHistory(ctx context.Context, c *config.Config) (h history.History, err error) {
-	raw, err := control.Do(ctx, c.Checkpoint.Path, historyCommand, nil)
+	raw, err := control.Do(ctx, c.Checkpoint.Beside(), historyCommand, nil)
 	if running, err := answered(raw, err, &h); running || err != nil {
 		return h, err
 	}

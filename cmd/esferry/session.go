@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"esferry/checkpoint"
-	"esferry/checkpoint/boltstore"
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
 	"esferry/internal/config"
@@ -34,7 +33,7 @@ func (iv *invocation) withFerry(ctx context.Context, fn func(ctx context.Context
 		serving, stop := context.WithCancel(ctx)
 		g, _ := group.New(serving)
 		g.Go("control socket", func(ctx context.Context) error {
-			return control.Serve(ctx, s.config.Checkpoint.Path, steering{ferry: s.ferry})
+			return control.Serve(ctx, s.config.Checkpoint.Beside(), steering{ferry: s.ferry})
 		})
 		g.Go("source's health", s.ferry.Heed)
 		var result error
@@ -65,9 +64,6 @@ func (iv *invocation) openSession(ctx context.Context, open opening, fn func(ctx
 	if err != nil {
 		return err
 	}
-	if err := available(c); err != nil {
-		return err
-	}
 	s := &session{config: c}
 	if s.source, s.target, err = connect(ctx, c); err != nil {
 		return err
@@ -96,9 +92,9 @@ func (iv *invocation) openSession(ctx context.Context, open opening, fn func(ctx
 // holding opens the store and takes hold of the ferry while fn works: nobody
 // else changes anything of it meanwhile.
 func holding(ctx context.Context, c *config.Config, fn func(ctx context.Context, store checkpoint.Store, lease checkpoint.Lease) error) (err error) {
-	store, err := boltstore.Open(ctx, c.Checkpoint.Path)
+	store, err := openStore(ctx, c.Checkpoint, c.Name)
 	if err != nil {
-		return fmt.Errorf("open the checkpoint store: %w", err)
+		return err
 	}
 	defer func() {
 		if closed := store.Close(); err == nil && closed != nil {
@@ -109,7 +105,7 @@ func holding(ctx context.Context, c *config.Config, fn func(ctx context.Context,
 	if err != nil {
 		return err
 	}
-	return fn(ctx, store, lease)
+	return whileHeld(ctx, store, func(ctx context.Context) error { return fn(ctx, store, lease) })
 }
 
 func acquire(ctx context.Context, store checkpoint.Store) (checkpoint.Lease, error) {
@@ -155,23 +151,11 @@ func reach(ctx context.Context, side string, e config.Endpoint) (*cluster.Cluste
 	return c, nil
 }
 
-// available refuses what the configuration may say and this version cannot do
-// yet: better a refusal than a setting that does nothing.
-func available(c *config.Config) error {
-	refuse := func(key, instead string) error {
-		return &usageError{err: fmt.Errorf("%s is not available in this version", key), hint: instead}
-	}
-	if c.Checkpoint.Store != config.StoreEmbedded {
-		return refuse("checkpoint.store: "+string(c.Checkpoint.Store), "use checkpoint.store: embedded")
-	}
-	return nil
-}
-
 func (iv *invocation) options(ctx context.Context, c *config.Config, source *cluster.Cluster) (ferry.Options, error) {
 	o := ferry.Options{
 		Name: c.Name, Select: &c.Indices, Observer: report.Tee(append(iv.watchers, iv.timed())...),
 		IgnoreDeletes: c.Deletes == config.DeletesIgnore, MaxDelete: float64(c.MaxDelete) / 100,
-		Reconcile: ferry.ReconcileOptions{Dir: filepath.Dir(c.Checkpoint.Path), VersionsOnly: c.Reconcile == config.ReconcileVersions},
+		Reconcile: ferry.ReconcileOptions{Dir: filepath.Dir(c.Checkpoint.Beside()), VersionsOnly: c.Reconcile == config.ReconcileVersions},
 		Stream: ferry.StreamOptions{
 			Readers: c.Stream.Readers.Or(0), Writers: c.Stream.Writers.Or(0), Indices: 4,
 			PageBytes: int64(c.Stream.Page.Bytes), BulkBytes: int64(c.Stream.Bulk.Bytes), PageDocs: c.Stream.Page.Docs.Or(0),

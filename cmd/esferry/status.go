@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -46,12 +47,14 @@ func (iv *invocation) statusCommand() *cobra.Command {
 
 // readStatus asks the running ferry, or reads the store where none runs.
 func readStatus(ctx context.Context, c *config.Config) (s ferry.Status, err error) {
-	raw, err := control.Status(ctx, c.Checkpoint.Path)
+	raw, err := control.Status(ctx, c.Checkpoint.Beside())
 	if s.Running, err = answered(raw, err, &s); s.Running || err != nil {
 		return s, err
 	}
 	err = looking(ctx, c, func(ctx context.Context, store checkpoint.Store, _ checkpoint.Lease) (err error) {
-		s, err = storedStatus(ctx, store, c.Name)
+		if s, err = storedStatus(ctx, store, c.Name); err == nil {
+			s.Holder, err = holderOf(ctx, store)
+		}
 		return err
 	})
 	return s, err
@@ -93,11 +96,7 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 			ferry.Status
 		}{"status", s})
 	}
-	state := "not running"
-	if s.Running {
-		state = "running"
-	}
-	if err := iv.write("ferry %s: %s\n", s.Name, state); err != nil {
+	if err := iv.write("ferry %s: %s\n", s.Name, stateOf(s)); err != nil {
 		return err
 	}
 	if len(s.Blocked) > 0 {
@@ -132,6 +131,18 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 		}
 	}
 	return iv.showUnended(s.Pieces)
+}
+
+// stateOf tells whether the ferry runs, and where.
+func stateOf(s ferry.Status) string {
+	switch h := s.Holder; {
+	case s.Running:
+		return "running"
+	case h != nil:
+		return fmt.Sprintf("running on %s, pid %d, since %s", plain(h.Host), h.PID, h.Since.Format(time.RFC3339))
+	default:
+		return "not running"
+	}
 }
 
 // showDowntime tells how long a cutover would hold writers back.

@@ -43,7 +43,7 @@ func table() []row {
 
 		{"checkpoint", []string{"internal/shard"}, nil},
 		{"checkpoint/boltstore", []string{"checkpoint", "internal/shard"}, []string{"go.etcd.io/bbolt"}},
-		{"checkpoint/etcdstore", []string{"checkpoint", "internal/shard"}, []string{"go.etcd.io/etcd"}},
+		{"checkpoint/etcdstore", []string{"checkpoint", "internal/group", "internal/retry"}, []string{"go.etcd.io/etcd", "go.uber.org/zap", "google.golang.org/grpc"}},
 		{"checkpoint/storetest", with(leaves, "checkpoint"), []string{"github.com/google/go-cmp", "pgregory.net/rapid"}},
 
 		{"internal/cluster", with(leaves, "internal/joint"), []string{"github.com/olivere/elastic/v7", "github.com/aws/aws-sdk-go-v2", "github.com/klauspost/compress"}},

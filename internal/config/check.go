@@ -123,20 +123,12 @@ func (s *Stream) check(report complain) {
 
 func (c *Checkpoint) check(report complain) {
 	if c.Store == StoreEtcd {
-		if len(c.Endpoints) == 0 {
-			report("checkpoint.endpoints", "is required by the etcd store", "")
-		}
-		if c.Path != "" {
-			report("checkpoint.path", "belongs to the embedded store", "take it out, or set store: embedded")
-		}
-		if (c.Username == "") != c.Password.IsZero() {
-			report("checkpoint.username", "wants a password beside it, and the other way round", "")
-		}
-		c.TLS.check("checkpoint.tls", report)
+		c.checkEtcd(report)
 		return
 	}
 	for key, given := range map[string]bool{
 		"checkpoint.endpoints": len(c.Endpoints) > 0,
+		"checkpoint.prefix":    c.Prefix != "",
 		"checkpoint.username":  c.Username != "",
 		"checkpoint.password":  !c.Password.IsZero(),
 		"checkpoint.tls":       c.TLS != TLS{},
@@ -145,4 +137,28 @@ func (c *Checkpoint) check(report complain) {
 			report(key, "belongs to the etcd store", "take it out, or set store: etcd")
 		}
 	}
+}
+
+func (c *Checkpoint) checkEtcd(report complain) {
+	encrypted := 0
+	for _, u := range c.Endpoints {
+		if strings.HasPrefix(u, "https:") {
+			encrypted++
+		}
+	}
+	switch {
+	case len(c.Endpoints) == 0:
+		report("checkpoint.endpoints", "is required by the etcd store", "")
+	case encrypted > 0 && encrypted < len(c.Endpoints):
+		report("checkpoint.endpoints", "holds https and http, and a client speaks one of them", "give all members' https URLs")
+	case encrypted == 0 && c.TLS != (TLS{}):
+		report("checkpoint.tls", "is of no use without https", "begin checkpoint.endpoints with https://")
+	}
+	if c.Path != "" {
+		report("checkpoint.path", "belongs to the embedded store", "take it out, or set store: embedded")
+	}
+	if (c.Username == "") != c.Password.IsZero() {
+		report("checkpoint.username", "wants a password beside it, and the other way round", "")
+	}
+	c.TLS.check("checkpoint.tls", report)
 }

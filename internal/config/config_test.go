@@ -200,7 +200,7 @@ checkpoint: {store: etcd, endpoints: "http://127.0.0.1:2379"}
 	if got := c.Snapshot.Copy.To; got.Prefix != "a/b" || got.PathStyle == nil || !*got.PathStyle {
 		t.Errorf("got bucket %+v", got)
 	}
-	if c.Stream.Writers != 4 || c.Stream.Rate.BytesPerSecond != 10e6 || c.Checkpoint.Path != "" {
+	if c.Stream.Writers != 4 || c.Stream.Rate.BytesPerSecond != 10e6 || c.Checkpoint.Path != "" || c.Checkpoint.Prefix != "/esferry/" {
 		t.Errorf("got %+v and %+v", c.Stream, c.Checkpoint)
 	}
 	if s := c.Stream; s.Rate.RequestsPerSecond != 3 || s.Brake != (config.Brake{CPU: 85}) || s.TargetDurability != config.DurabilityAsync {

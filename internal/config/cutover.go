@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // Cutover says how writers are held back and what is switched.
 type Cutover struct {
 	Freeze Freeze `json:"freeze"`
@@ -60,9 +62,22 @@ type Checkpoint struct {
 	Path string `json:"path,omitempty"`
 	// Endpoints and what follows belong to the etcd store.
 	Endpoints []string `json:"endpoints,omitempty"`
-	Username  string   `json:"username,omitempty"`
-	Password  Secret   `json:"password,omitzero"`
-	TLS       TLS      `json:"tls,omitzero"`
+	// Prefix begins the keys of all ferries, and ends with a slash.
+	Prefix   string `json:"prefix,omitempty"`
+	Username string `json:"username,omitempty"`
+	Password Secret `json:"password,omitzero"`
+	TLS      TLS    `json:"tls,omitzero"`
+	// Local is the embedded store's file, had there to be one.
+	Local string `json:"-"`
+}
+
+// Beside is what the names of the files begin with that this machine keeps of a
+// ferry, the store itself apart: control socket, rejected documents, scratch.
+func (c *Checkpoint) Beside() string {
+	if c.Store == StoreEtcd {
+		return c.Local
+	}
+	return c.Path
 }
 
 func (c *Checkpoint) fields() []field {
@@ -70,17 +85,26 @@ func (c *Checkpoint) fields() []field {
 		{name: "store", into: choice(&c.Store, StoreEmbedded, StoreEtcd)},
 		{name: "path", into: file(&c.Path)},
 		{name: "endpoints", into: addresses(&c.Endpoints)},
+		{name: "prefix", into: text(&c.Prefix, keyPrefix)},
 		{name: "username", into: text(&c.Username, filled)},
 		{name: "password", into: secret(&c.Password)},
 		{name: "tls", into: within(&c.TLS)},
 	}
 }
 
+// keyPrefix accepts what keys of etcd may begin with, so that no other's do.
+func keyPrefix(s string) *complaint {
+	if len(s) < 2 || len(s) > 200 || s[0] != '/' || s[len(s)-1] != '/' || strings.Trim(s, lower+strings.ToUpper(lower)+digits+"._-/") != "" {
+		return &complaint{"wants letters, digits, dots, dashes and underscores between slashes, the first and the last included", "for example /esferry/"}
+	}
+	return nil
+}
+
 // Store is a kind of checkpoint store.
 type Store string
 
-// The kinds of checkpoint store: a file for one process, or etcd for several
-// workers.
+// The kinds of checkpoint store: a file on one machine, or etcd for several
+// machines.
 const (
 	StoreEmbedded Store = "embedded"
 	StoreEtcd     Store = "etcd"

@@ -34,6 +34,9 @@ func applyDefaults(c *Config, has func(key string) bool, path func(string) strin
 	fill(has, "checkpoint.store", &c.Checkpoint.Store, StoreEmbedded)
 	if c.Checkpoint.Store == StoreEmbedded {
 		fill(has, "checkpoint.path", &c.Checkpoint.Path, path("ferry.db"))
+	} else {
+		fill(has, "checkpoint.prefix", &c.Checkpoint.Prefix, "/esferry/")
+		c.Checkpoint.Local = path(c.Name)
 	}
 	for key, e := range map[string]*Endpoint{"source": &c.Source, "target": &c.Target} {
 		if e.Auth.SigV4 != nil {

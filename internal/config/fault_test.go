@@ -182,6 +182,10 @@ func restFaults() []fault {
 		{with("checkpoint: {store: etcd}\n"), "4:1: checkpoint.endpoints: is required by the etcd store"},
 		{with("checkpoint: {store: etcd, endpoints: https://e, path: hunter2}\n"), "4:49: checkpoint.path: belongs to the embedded store"},
 		{with("checkpoint: {store: etcd, endpoints: https://e, password: hunter2}\n"), "4:1: checkpoint.username: wants a password beside it, and the other way round"},
+		{with("checkpoint: {store: etcd, endpoints: [https://e, http://f]}\n"), "4:27: checkpoint.endpoints: holds https and http, and a client speaks one of them"},
+		{with("checkpoint: {store: etcd, endpoints: http://e, tls: {ca_file: hunter2}}\n"), "4:48: checkpoint.tls: is of no use without https"},
+		{with("checkpoint: {store: etcd, endpoints: http://e, prefix: hunter2}\n"), "4:56: checkpoint.prefix: wants letters, digits, dots, dashes and underscores between slashes, the first and the last included"},
+		{with("checkpoint: {prefix: /hunter2/}\n"), "4:14: checkpoint.prefix: belongs to the etcd store"},
 		{with("checkpoint: {endpoints: https://e}\n"), "4:14: checkpoint.endpoints: belongs to the etcd store"},
 		{with("checkpoint: {path: ''}\n"), "4:20: checkpoint.path: is empty"},
 		// Several at once come in the order of the file.

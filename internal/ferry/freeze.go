@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"esferry/checkpoint"
 	"esferry/internal/group"
 	"esferry/internal/report"
 	"esferry/internal/retry"
@@ -173,7 +174,11 @@ func (c *cutover) putBack(ctx context.Context, when due) error {
 func (c *cutover) abort(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), liftPatience)
 	defer cancel()
-	if err := c.ferry.lift(ctx); err != nil {
+	err := c.ferry.lift(ctx)
+	if left, ok := errors.AsType[*BlockedError](err); ok {
+		return errors.Join(cause, left)
+	}
+	if err != nil {
 		return errors.Join(cause, fmt.Errorf("the write blocks on %s could NOT be lifted, lift them with esferry cutover abort: %w", strings.Join(c.toBlock(), ", "), err))
 	}
 	c.ferry.note(report.Event{Kind: report.Noted, Message: "the freeze is lifted, and the source serves writes again"})
@@ -186,6 +191,9 @@ func (f *Ferry) lift(ctx context.Context) error {
 	state := f.record()
 	if len(state.Blocked) == 0 {
 		return nil
+	}
+	if errors.Is(f.store.Commit(ctx, f.lease), checkpoint.ErrLeaseLost) {
+		return f.liftUnheld(ctx, state.Blocked)
 	}
 	if err := f.source.UnblockWrites(ctx, state.Blocked); err != nil {
 		return err

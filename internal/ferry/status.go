@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"esferry/checkpoint"
 	"esferry/internal/history"
 	"esferry/sink"
 )
@@ -12,10 +13,12 @@ import (
 type Status struct {
 	Name string `json:"name"`
 	// Running: a process answered for it.
-	Running  bool     `json:"running"`
-	Snapshot string   `json:"snapshot,omitempty"`
-	Blocked  []string `json:"blocked,omitempty"`
-	Freeze   *Freeze  `json:"freeze,omitempty"`
+	Running bool `json:"running"`
+	// Holder has the ferry on another machine; only a store that machines share tells.
+	Holder   *checkpoint.Holder `json:"holder,omitempty"`
+	Snapshot string             `json:"snapshot,omitempty"`
+	Blocked  []string           `json:"blocked,omitempty"`
+	Freeze   *Freeze            `json:"freeze,omitempty"`
 	// Downtime predicts the freeze; nil where none is to come.
 	Downtime *history.Downtime `json:"downtime,omitempty"`
 	Pieces

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"esferry/checkpoint"
+	"esferry/checkpoint/boltstore"
+	"esferry/checkpoint/etcdstore"
+	"esferry/internal/config"
+	"esferry/internal/ferry"
+	"esferry/internal/group"
+)
+
+// openStore opens the store that the configuration names, to be acquired: the
+// place where one is chosen.
+func openStore(ctx context.Context, c config.Checkpoint, name string) (checkpoint.Store, error) {
+	if c.Store == config.StoreEtcd {
+		return openEtcd(ctx, c, name)
+	}
+	store, err := boltstore.Open(ctx, c.Path)
+	if err != nil {
+		return nil, fmt.Errorf("open the checkpoint store: %w", err)
+	}
+	return store, nil
+}
+
+// openToRead opens it for those who change nothing. An embedded store is closed to
+// them while its ferry runs; where there is none, the error wraps fs.ErrNotExist.
+func openToRead(ctx context.Context, c config.Checkpoint, name string) (checkpoint.Store, error) {
+	if c.Store == config.StoreEtcd {
+		return openEtcd(ctx, c, name)
+	}
+	store, err := boltstore.OpenReadOnly(ctx, c.Path)
+	if err != nil {
+		return nil, fmt.Errorf("open the checkpoint store: %w", err)
+	}
+	return store, nil
+}
+
+func openEtcd(ctx context.Context, c config.Checkpoint, name string) (checkpoint.Store, error) {
+	store, err := etcdstore.Open(ctx, etcdstore.Options{
+		Endpoints: c.Endpoints, Root: c.Prefix + name + "/", Username: c.Username, Password: c.Password.Reveal(),
+		CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, InsecureSkipVerify: c.TLS.InsecureSkipVerify,
+	})
+	if err != nil {
+		// A nil *etcdstore.Store would be a Store that is not nil.
+		return nil, fmt.Errorf("open the checkpoint store: %w", err)
+	}
+	return store, nil
+}
+
+// restoreStore makes an embedded store anew from its export.
+func restoreStore(ctx context.Context, c config.Checkpoint) error {
+	if c.Store == config.StoreEtcd {
+		return &usageError{
+			err:  errors.New("a checkpoint store in etcd has no export beside it"),
+			hint: "bring etcd back from a snapshot of its own (etcdutl snapshot restore)",
+		}
+	}
+	if err := boltstore.Restore(ctx, c.Path); err != nil {
+		return fmt.Errorf("restore the checkpoint store: %w", err)
+	}
+	return nil
+}
+
+// losable is a store whose lease may end while it is held: Lost waits for that,
+// and gives nil where ctx ends before.
+type losable interface {
+	Lost(ctx context.Context) error
+}
+
+// whileHeld does something that ends with the lease, in stores where it may.
+func whileHeld(ctx context.Context, store checkpoint.Store, do func(ctx context.Context) error) error {
+	l, ok := store.(losable)
+	if !ok {
+		return do(ctx)
+	}
+	holding, stop := context.WithCancel(ctx)
+	defer stop()
+	g, _ := group.New(holding)
+	var result error
+	g.Go("lease", l.Lost)
+	g.Go("command", func(ctx context.Context) error {
+		defer stop()
+		result = do(ctx)
+		return result
+	})
+	err := g.Wait()
+	// Of what else went wrong by the loss, only this is left to be done by hand.
+	if left, ok := errors.AsType[*ferry.BlockedError](result); ok && errors.Is(err, checkpoint.ErrLeaseLost) {
+		return errors.Join(err, left)
+	}
+	return err
+}
+
+// holderOf tells who has the ferry, where the store can be read beside them; nil
+// for nobody.
+func holderOf(ctx context.Context, store checkpoint.Store) (*checkpoint.Holder, error) {
+	shared, ok := store.(interface {
+		Holder(ctx context.Context) (checkpoint.Holder, error)
+	})
+	if !ok {
+		return nil, nil
+	}
+	h, err := shared.Holder(ctx)
+	if err != nil || h == (checkpoint.Holder{}) {
+		return nil, err
+	}
+	return &h, nil
+}
