@@ -55,6 +55,14 @@ model: ## search the protocol's model to larger bounds: ten minutes, one core, t
 e2e: ## tests on real engines (needs a JDK and Maven)
 	cd $(E2E) && $(GO) test -race -count=1 -timeout 80m -p 1 $(E2EFLAGS) ./...
 
+.PHONY: chaos
+chaos: ## show how each fault of the list is survived, and write docs/reliability.md (fifteen minutes)
+	$(GO) run ./internal/lab/chaos -page docs/reliability.md
+
+.PHONY: mutants
+mutants: ## plant bugs into the code, one at a time: a test has to find each (five minutes)
+	$(GO) run ./internal/lab/chaos -only '^mutants$$'
+
 .PHONY: bench
 bench: ## measure esferry beside its peers and the engines' own limit (BENCH='-part logs -only esferry,limit,scroll' is short)
 	$(GO) run ./bench/stream $(BENCH)

@@ -214,8 +214,17 @@ func (c *cutover) frozen(ctx context.Context) error {
 	return f.change(ctx, func(r *Record) { r.Switching = c.names() })
 }
 
-// finish goes forward only: everything was verified under the freeze.
+// finish goes forward only: everything was verified under the freeze. Where it
+// cannot, the block stands, and the error says so.
 func (c *cutover) finish(ctx context.Context) (Freeze, error) {
+	freeze, err := c.switchOver(ctx)
+	if blocked := c.ferry.record().Blocked; err != nil && len(blocked) > 0 {
+		err = &StandingError{Blocked: blocked, Err: err}
+	}
+	return freeze, err
+}
+
+func (c *cutover) switchOver(ctx context.Context) (Freeze, error) {
 	f := c.ferry
 	if err := c.step(ctx, "put settings back", func(ctx context.Context) error { return c.putBack(ctx, beforeSwitch) }); err != nil {
 		return c.freeze, err
