@@ -270,6 +270,9 @@ func (w *Writer) refused(d batch.Doc, item cluster.Item) error {
 		}
 	case http.StatusNotFound, http.StatusBadRequest:
 		e.Hint = "the target index is gone or closed: esferry checkpoint reset " + w.options.SourceIndex + ", then run again"
+		if w.options.Alias != "" {
+			e.Hint = "look whether another process carries this ferry by now, with a copy of its store; if none does, " + e.Hint
+		}
 	}
 	return e
 }

@@ -31,9 +31,29 @@ type crashes struct {
 	reached chan string
 }
 
-// boundaries are all that a journey has: a new one has to be named here.
+// boundaries are all that a journey has: a new one has to be named here. A ferry
+// dies before each, and after each.
 func boundaries() []string {
-	return []string{}
+	var points []string
+	for _, name := range []string{
+		"source: POST _snapshot/*/*",
+		"source: PUT */_block/write",
+		"source: PUT _settings index.blocks.write",
+		"source: PUT _snapshot/*",
+		"source: PUT _snapshot/*/*",
+		"target: POST */_bulk",
+		"target: POST _aliases",
+		"target: POST _snapshot/*/*/_restore",
+		"target: PUT *",
+		"target: PUT _settings index.default_pipeline index.final_pipeline index.gc_deletes",
+		"target: PUT _settings index.number_of_replicas index.refresh_interval",
+		"target: PUT _snapshot/*",
+		"target: PUT _template/*",
+	} {
+		points = append(points, "before "+name, "after "+name)
+	}
+	slices.Sort(points)
+	return points
 }
 
 // TestCrashPoints kills run --cutover with SIGKILL at each boundary of the
@@ -74,6 +94,8 @@ func TestCrashPoints(t *testing.T) {
 func (c *crashes) on(w *faults.Wire, side, to string, at *string) {
 	*at = w.URL
 	w.On(func(out http.ResponseWriter, r *http.Request) bool {
+		// Only once its body is read is it noticed that the client is gone.
+		peek(r)
 		name := boundary(r)
 		if name == "" {
 			return false
@@ -135,6 +157,8 @@ func boundary(r *http.Request) string {
 	case steps[0] == "_snapshot":
 		// The repository's and the snapshot's names are not the same twice.
 		return r.Method + " _snapshot" + strings.Repeat("/*", min(2, len(steps)-1)) + strings.Join(append([]string{""}, steps[min(3, len(steps)):]...), "/")
+	case steps[0] == "_template":
+		steps[len(steps)-1] = "*"
 	case !strings.HasPrefix(steps[0], "_"):
 		steps[0] = "*"
 	}
