@@ -106,12 +106,6 @@ func (c *chaos) copiedStore(t *testing.T) {
 	faultcase.Shows(t, 3, "two machines with copies of one store: the writes of the slower one do not arrive late")
 	faultcase.Shows(t, 2, "a stopped worker's bulk arrives after its successor has written")
 	c.many(t, 400)
-	hook, arrived, release := held("/_bulk")
-	defer release()
-	c.there.On(hook)
-	old := started(t, "sync", "--json", "-c", c.yaml)
-	reached(t, "the first bulk", arrived)
-	c.signal(t, old, syscall.SIGSTOP)
 	elsewhere := filepath.Join(c.dir, "elsewhere")
 	if err := os.Mkdir(elsewhere, 0o700); err != nil {
 		t.Fatal(err)
@@ -121,6 +115,12 @@ func (c *chaos) copiedStore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	hook, arrived, release := held("/_bulk")
+	defer release()
+	c.there.On(hook)
+	old := started(t, "sync", "--json", "-c", c.yaml)
+	reached(t, "the first bulk", arrived)
+	c.signal(t, old, syscall.SIGSTOP)
 	// Deleted, forgotten and made anew, with lower versions than those on their way.
 	call(t, "PUT", c.source.URL()+"/"+chaotic+"/_settings", `{"index.gc_deletes":"0s"}`)
 	call(t, "POST", c.source.URL()+"/"+chaotic+"/_delete_by_query?refresh=true", `{"query":{"ids":{"values":["many-1","many-2","many-3"]}}}`)

@@ -27,8 +27,8 @@ func main() {
 type settings struct {
 	// root of both modules.
 	root string
-	// only names the packages to test, as a regular expression; "mutants" is one
-	// of them.
+	// only names the packages to test, as a regular expression, and the bugs to
+	// plant, as mutants/BUG.
 	only string
 	// dir holds results; what lies there already is kept.
 	dir string
@@ -39,7 +39,7 @@ type settings struct {
 func run(ctx context.Context) error {
 	var s settings
 	flag.StringVar(&s.root, "root", ".", "where both modules begin")
-	flag.StringVar(&s.only, "only", ".", "run only packages that match; mutants is one")
+	flag.StringVar(&s.only, "only", ".", "run only packages that match, and bugs, as mutants/BUG")
 	flag.StringVar(&s.dir, "dir", "", "keep results here, beside those of earlier runs")
 	flag.StringVar(&s.page, "page", "", "write this page")
 	flag.Parse()
@@ -86,10 +86,8 @@ func (s settings) run(ctx context.Context, only *regexp.Regexp) error {
 	if err := s.testAll(ctx, wanted); err != nil {
 		return err
 	}
-	if only.MatchString("mutants") {
-		if err := s.plantAll(ctx); err != nil {
-			return err
-		}
+	if err := s.plantAll(ctx, only); err != nil {
+		return err
 	}
 	results, err := faultcase.ReadResults(s.dir)
 	if err != nil {

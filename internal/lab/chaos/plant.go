@@ -8,15 +8,19 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
 	"esferry/internal/lab/faultcase"
 )
 
-// plantAll plants one bug after the other.
-func (s settings) plantAll(ctx context.Context) error {
+// plantAll plants one bug after the other, of those that are wanted.
+func (s settings) plantAll(ctx context.Context, only *regexp.Regexp) error {
 	for _, m := range Mutants() {
+		if !only.MatchString("mutants/" + m.Bug) {
+			continue
+		}
 		began := time.Now()
 		result, err := s.plant(ctx, m)
 		if err != nil {
