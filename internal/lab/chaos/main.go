@@ -54,7 +54,7 @@ func run(ctx context.Context) error {
 		if s.dir, err = os.MkdirTemp("", "esferry-chaos-"); err != nil {
 			return err
 		}
-		defer os.RemoveAll(s.dir)
+		defer os.RemoveAll(s.dir) //nolint:errcheck // the system clears its temporary folder
 	}
 	if s.dir, err = filepath.Abs(s.dir); err != nil {
 		return err

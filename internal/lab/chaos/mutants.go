@@ -124,7 +124,7 @@ func ofDocuments() []Mutant {
 			File:    "internal/digest/digest.go",
 			Was:     "	hi, _ := bits.Add64(s.hi, o.hi, carry)\n",
 			Is:      "	lo, hi := s.lo^o.lo, s.hi^o.hi+0*carry\n",
-			Package: "internal/digest", Test: "TestSumIsOfASet",
+			Package: "internal/digest", Test: "TestPairsDoNotCancel",
 		},
 	}
 }

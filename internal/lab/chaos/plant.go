@@ -48,7 +48,7 @@ func (s settings) plant(ctx context.Context, m Mutant) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // the system clears its temporary folder
 	overlay, err := s.overlay(dir, m)
 	if err != nil {
 		return "", err
@@ -70,8 +70,8 @@ func (s settings) plant(ctx context.Context, m Mutant) (string, error) {
 
 // overlay writes the changed file, and what tells go of it.
 func (s settings) overlay(dir string, m Mutant) (string, error) {
-	real := filepath.Join(s.root, m.File)
-	text, err := os.ReadFile(real)
+	original := filepath.Join(s.root, m.File)
+	text, err := os.ReadFile(original)
 	if err != nil {
 		return "", err
 	}
@@ -80,9 +80,10 @@ func (s settings) overlay(dir string, m Mutant) (string, error) {
 		return "", err
 	}
 	file, overlay := filepath.Join(dir, filepath.Base(m.File)), filepath.Join(dir, "overlay.json")
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {real: file}})
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {original: file}})
 	if err != nil {
 		return "", err
 	}
+	//nolint:gosec // both lie in a folder of our own, made a moment ago
 	return overlay, errors.Join(os.WriteFile(file, []byte(changed), 0o600), os.WriteFile(overlay, replace, 0o600))
 }

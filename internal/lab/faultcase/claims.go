@@ -87,15 +87,22 @@ func claimsOf(files []string) (claims []Claim, err error) {
 			return nil, err
 		}
 		for _, d := range parsed.Decls {
-			if decl, ok := d.(*ast.FuncDecl); ok {
-				f, err := read(decl)
-				if err != nil {
-					return nil, fmt.Errorf("%s: %w", set.Position(decl.Pos()), err)
-				}
-				all = append(all, f)
+			decl, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
 			}
+			f, err := read(decl)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", set.Position(decl.Pos()), err)
+			}
+			all = append(all, f)
 		}
 	}
+	return joined(all)
+}
+
+// joined gives the claims of functions with the tests that make them.
+func joined(all []function) (claims []Claim, err error) {
 	for _, f := range all {
 		tests := testsOf(f, all)
 		if len(tests) == 0 && len(f.claims) > 0 {

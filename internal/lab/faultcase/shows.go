@@ -34,29 +34,29 @@ type Outcome struct {
 // words are the list's. When the test has ended its result is left in the
 // folder that ESFERRY_FAULTS names, if any. It must be called by a test itself,
 // with constants, before anything can fail.
-func Shows(t testing.TB, number int, fault string) {
-	t.Helper()
+func Shows(tb testing.TB, number int, fault string) {
+	tb.Helper()
 	list, err := List()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if number < 1 || number > len(list) || !list[number-1].has(fault) {
-		t.Fatalf("case %d has no fault %q: see internal/lab/faultcase/cases.txt", number, fault)
+		tb.Fatalf("case %d has no fault %q: see internal/lab/faultcase/cases.txt", number, fault)
 	}
 	dir, began := os.Getenv(Folder), time.Now()
 	if dir == "" {
 		return
 	}
-	t.Cleanup(func() {
-		o := Outcome{Case: number, Fault: fault, Test: t.Name(), Result: Passed, Seconds: time.Since(began).Seconds(), At: time.Now().UTC()}
+	tb.Cleanup(func() {
+		o := Outcome{Case: number, Fault: fault, Test: tb.Name(), Result: Passed, Seconds: time.Since(began).Seconds(), At: time.Now().UTC()}
 		switch {
-		case t.Failed():
+		case tb.Failed():
 			o.Result = Failed
-		case t.Skipped():
+		case tb.Skipped():
 			o.Result = Skipped
 		}
 		if err := leave(dir, "faults", o); err != nil {
-			t.Errorf("leave the result of case %d: %v", number, err)
+			tb.Errorf("leave the result of case %d: %v", number, err)
 		}
 	})
 }
@@ -68,6 +68,7 @@ func leave(dir, kind string, line any) error {
 	if err != nil {
 		return err
 	}
+	//nolint:gosec // the folder is whoever's who runs the tests
 	f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("%s-%d.ndjson", kind, os.Getpid())), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
