@@ -60,6 +60,14 @@ e2e: ## tests on real engines (needs a JDK and Maven)
 soak: ## follow a source for long under faults, and watch memory, goroutines, handles and scrolls (SOAK=30m)
 	cd $(E2E) && SOAK=$(SOAK) $(GO) test -count=1 -timeout 24h -v -run TestSoak ./journey
 
+.PHONY: chaos
+chaos: ## show how each fault of the list is survived, and write docs/reliability.md (fifteen minutes)
+	$(GO) run ./internal/lab/chaos -page docs/reliability.md
+
+.PHONY: mutants
+mutants: ## plant bugs into the code, one at a time: a test has to find each (five minutes)
+	$(GO) run ./internal/lab/chaos -only ^mutants/
+
 .PHONY: bench
 bench: ## measure esferry beside its peers and the engines' own limit (BENCH='-part logs -only esferry,limit,scroll' is short)
 	$(GO) run ./bench/stream $(BENCH)

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"esferry/checkpoint"
+	"esferry/internal/lab/faultcase"
 )
 
 // sail runs one whole history: writes, replication, failovers, scans, commits
@@ -63,6 +64,7 @@ func seeded(seed uint64) chooser {
 }
 
 func TestWatermarkAgainstModelManyTimes(t *testing.T) {
+	faultcase.Shows(t, 10, "every order of writes, deletes, replication, failovers and crashes, in the model")
 	t.Parallel()
 	for seed := range uint64(20_000) {
 		for _, snapshot := range []bool{false, true} {
@@ -75,6 +77,7 @@ func TestWatermarkAgainstModelManyTimes(t *testing.T) {
 
 // A model that finds nothing proves nothing: each of these bugs must be found.
 func TestModelFindsPlantedBugs(t *testing.T) {
+	faultcase.Shows(t, 41, "each rule of the marks broken, in the model")
 	t.Parallel()
 	f := func(what string, snapshot bool, planted faults) {
 		t.Helper()

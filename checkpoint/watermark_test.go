@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"esferry/checkpoint"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/shard"
 )
 
@@ -53,6 +54,7 @@ func TestUnassignedGlobalIsNotSettled(t *testing.T) {
 }
 
 func TestBegin(t *testing.T) {
+	faultcase.Shows(t, 14, "a primary says less than the last one did")
 	t.Parallel()
 	f := func(what string, w checkpoint.Watermark, p shard.Position, want checkpoint.Watermark, from, to int64, repeat bool) {
 		t.Helper()

@@ -198,6 +198,8 @@ func (w *Writer) deleteOnce(ctx context.Context, gone []Gone) (removed int64, bu
 		case item.Status >= 200 && item.Status < 300:
 			removed++
 		case item.Status == http.StatusNotFound || item.Status == http.StatusConflict:
+		case item.Error.Blocked(item.Status):
+			return removed, nil, w.refused(batch.Doc{ID: []byte(gone[i].Key.ID)}, item)
 		case unserved(item.Status):
 			busy = append(busy, gone[i])
 		default:

@@ -21,6 +21,7 @@ import (
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/shard"
 	"esferry/sink"
 )
@@ -187,6 +188,7 @@ func write(t *testing.T, source, target *engine, o sink.Options, docs ...batch.D
 }
 
 func TestSourcesArriveAsTheyWere(t *testing.T) {
+	faultcase.Shows(t, 24, "line breaks, 64-bit numbers, duplicate keys, escapes")
 	f := func(source, want string) {
 		t.Helper()
 		target := newEngine(t)
@@ -206,6 +208,7 @@ func TestSourcesArriveAsTheyWere(t *testing.T) {
 }
 
 func TestVerdicts(t *testing.T) {
+	faultcase.Shows(t, 16, "with a lower version")
 	source, target := newEngine(t), newEngine(t)
 	source.docs = map[string]stored{"newer|": {version: 9}, "anew|": {version: 1, seqNo: 1}, "same|": {version: 4}}
 	target.docs = map[string]stored{"newer|": {version: 8}, "anew|": {version: 5, seqNo: 3}, "same|": {version: 4}, "gone|": {version: 7}}
@@ -225,6 +228,7 @@ func TestVerdicts(t *testing.T) {
 // made anew may have just the version that the target holds of it. Only its
 // content tells it from a replay.
 func TestMadeAnewWithTheSameVersion(t *testing.T) {
+	faultcase.Shows(t, 16, "with the very version that the target holds")
 	source, target := newEngine(t), newEngine(t)
 	source.docs = map[string]stored{"a|": {version: 1, seqNo: 1}, "again|": {version: 1, seqNo: 1}, "moved on|": {version: 1, seqNo: 9}}
 	target.docs = map[string]stored{"a|": {version: 1, source: `{"old":1}`}, "again|": {version: 1, source: `{"n":1}`}, "moved on|": {version: 1, source: `{"old":1}`}}
@@ -251,6 +255,8 @@ func TestARememberedDeleteIsWaitedFor(t *testing.T) {
 }
 
 func TestAWholeRefusalFindsTheGuiltyDocument(t *testing.T) {
+	faultcase.Shows(t, 8, "413 for one document of many")
+	faultcase.Shows(t, 25, "one document for which a whole request is refused")
 	for _, status := range []int{400, 413} {
 		target := newEngine(t)
 		target.refuse = func(items, size int) error {
@@ -277,6 +283,7 @@ func TestAWholeRefusalFindsTheGuiltyDocument(t *testing.T) {
 }
 
 func TestOnlyBusyItemsAreSentAgain(t *testing.T) {
+	faultcase.Shows(t, 8, "429 of single items of a bulk: only these are sent again")
 	target := newEngine(t)
 	left := map[string]int{"a": 2, "b": 1}
 	sent := map[string]int{}
@@ -295,7 +302,8 @@ func TestOnlyBusyItemsAreSentAgain(t *testing.T) {
 }
 
 func TestWhatConcernsTheIndexStops(t *testing.T) {
-	for _, status := range []int{401, 403, 404} {
+	faultcase.Shows(t, 18, "the flood-stage block is no passing lack of room")
+	for _, status := range []int{401, 403, 404, 429} {
 		target := newEngine(t)
 		target.verdict = func(string) *cluster.Item {
 			return &cluster.Item{Status: status, Error: &cluster.ItemProblem{Type: "cluster_block_exception", Reason: "blocked"}}
@@ -374,6 +382,7 @@ func TestOnlyBusyDeletesAreSentAgain(t *testing.T) {
 // any order and more than once, and at last its present state: the target must
 // hold just that for every document the last batch has.
 func TestAnyHistoryAnyOrder(t *testing.T) {
+	faultcase.Shows(t, 16, "any history in any order of arrival")
 	rapid.Check(t, func(rt *rapid.T) {
 		steps := rapid.SliceOfN(rapid.Custom(drawStep), 1, 8).Draw(rt, "steps")
 		var err error

@@ -224,6 +224,8 @@ func (w *Writer) judge(ctx context.Context, docs []batch.Doc, items []cluster.It
 			o.result.Applied++
 		case item.Status == http.StatusConflict:
 			o.conflicts = append(o.conflicts, docs[i])
+		case item.Error.Blocked(item.Status):
+			return o, w.refused(docs[i], item)
 		case unserved(item.Status):
 			o.result.Busy++
 			o.busy = append(o.busy, docs[i])
@@ -261,13 +263,16 @@ func (w *Writer) refused(d batch.Doc, item cluster.Item) error {
 		e.Type, e.Reason = item.Error.Type, item.Error.Reason
 	}
 	switch item.Status {
-	case http.StatusForbidden:
+	case http.StatusForbidden, http.StatusTooManyRequests:
 		e.Hint = "lift the block on the target index, or free disk space there, then run again; it resumes"
 		if g, ok := cluster.Missing(e.Reason); ok {
 			e.Hint = g.Hint("target")
 		}
 	case http.StatusNotFound, http.StatusBadRequest:
 		e.Hint = "the target index is gone or closed: esferry checkpoint reset " + w.options.SourceIndex + ", then run again"
+		if w.options.Alias != "" {
+			e.Hint = "look whether another process carries this ferry by now, with a copy of its store; if none does, " + e.Hint
+		}
 	}
 	return e
 }

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"esferry/internal/cluster"
+	"esferry/internal/lab/faultcase"
 	"esferry/snapshotpath"
 )
 
@@ -87,6 +88,7 @@ func (e *target) DeleteIndex(context.Context, string) error {
 // whenever the process dies and is started again, the engine restores once, and
 // the index in the way is touched once.
 func TestRestoreUnderFaults(t *testing.T) {
+	faultcase.Shows(t, 33, "the answer is lost, or is a 504, again and again")
 	rapid.Check(t, func(r *rapid.T) {
 		way := rapid.SampledFrom([]snapshotpath.Way{"", snapshotpath.CloseWay, snapshotpath.DeleteWay}).Draw(r, "way")
 		e := &target{origin: cluster.FromElsewhere}
@@ -132,6 +134,7 @@ func TestRestoreTouchesNobodyElses(t *testing.T) {
 }
 
 func TestARefusedRestoreOpensWhatItClosed(t *testing.T) {
+	faultcase.Shows(t, 33, "a restore that is refused opens what it closed")
 	f := func(open bool, want int) {
 		t.Helper()
 		e := &target{uuid: "old", open: open, origin: cluster.FromElsewhere, refuse: &cluster.Error{Status: 500, Type: "snapshot_restore_exception", Reason: "with [1] shards"}}

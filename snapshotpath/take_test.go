@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 
 	"esferry/internal/cluster"
+	"esferry/internal/lab/faultcase"
 	"esferry/snapshotpath"
 )
 
@@ -65,6 +66,7 @@ func busy() error {
 func gone() error { return &cluster.Error{Op: "create", Err: io.ErrUnexpectedEOF} }
 
 func TestTake(t *testing.T) {
+	faultcase.Shows(t, 28, "PARTIAL, FAILED, deleted by somebody, and one that is not waited for")
 	f := func(name string, e *engine, created int, wrong string) {
 		t.Helper()
 		e.by = "f"
@@ -114,6 +116,7 @@ func TestTakeIsOursOnly(t *testing.T) {
 }
 
 func TestTakePartialAndUnwaited(t *testing.T) {
+	faultcase.Shows(t, 28, "PARTIAL, FAILED, deleted by somebody, and one that is not waited for")
 	o := snapshotpath.TakeOptions{Snapshot: "s", Ferry: "f", Indices: []string{"a", "b"}, Partial: true, NoWait: true}
 	s, err := snapshotpath.Take(t.Context(), &engine{states: []string{"PARTIAL"}, by: "f"}, o)
 	if err != nil || s.State != cluster.SnapshotPartial {
@@ -125,6 +128,7 @@ func TestTakePartialAndUnwaited(t *testing.T) {
 }
 
 func TestTakeSaysWhichOneIsInTheWay(t *testing.T) {
+	faultcase.Shows(t, 28, "another one is in the way")
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
 		_, err := snapshotpath.Take(t.Context(), &engine{states: []string{"", "", "", "SUCCESS"}, create: busy(), by: "f"}, snapshotpath.TakeOptions{

@@ -11,6 +11,7 @@ import (
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/lab/faultcase"
 	"esferry/stream"
 )
 
@@ -54,6 +55,7 @@ func TestFetchGivesWhatIsFound(t *testing.T) {
 }
 
 func TestFetchRefusesWhatIsNoAnswer(t *testing.T) {
+	faultcase.Shows(t, 20, "multi-get items with an error, or too few")
 	f := func(answer string, want error) {
 		t.Helper()
 		ctx, cancel := context.WithCancel(t.Context())

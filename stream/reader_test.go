@@ -17,6 +17,7 @@ import (
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
 	"esferry/internal/group"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/retry"
 	"esferry/internal/shard"
 	"esferry/stream"
@@ -66,6 +67,13 @@ func TestReadEndsWithTheAnnouncedTotal(t *testing.T) {
 // TestTroubleEndsTheWindow: whatever happens to a page, it is not asked for
 // again; the window is, as a whole, where that can help.
 func TestTroubleEndsTheWindow(t *testing.T) {
+	faultcase.Shows(t, 5, "a page is cut in the middle of a document")
+	faultcase.Shows(t, 5, "a Content-Length that is too long, or too short")
+	faultcase.Shows(t, 5, "no length, and the end is missing")
+	faultcase.Shows(t, 6, "trouble of every kind on a page")
+	faultcase.Shows(t, 8, "429 of a page")
+	faultcase.Shows(t, 20, "failed shards, timed_out, terminated_early, no shard at all, on any page")
+	faultcase.Shows(t, 21, "the scroll expires between pages")
 	f := func(name string, temporary bool, trouble scroll) {
 		t.Helper()
 		e := newEngine(t, trouble, pages(page("2", a), page("2", b)))
@@ -143,6 +151,7 @@ func TestTroubleEndsTheWindow(t *testing.T) {
 }
 
 func TestErrNoSource(t *testing.T) {
+	faultcase.Shows(t, 26, "no _source")
 	_, err := newEngine(t, pages(page("1", `{"_id":"x","_version":1}`))).reading(t.Context(), stream.Options{})
 	if !errors.Is(err, stream.ErrNoSource) || !strings.Contains(err.Error(), `"x"`) {
 		t.Errorf("got %v, want ErrNoSource and the document", err)
@@ -294,6 +303,7 @@ func TestAGiantLaterPageMeansTheWindowAgain(t *testing.T) {
 
 // TestAGiantDocumentPassesAlone, and so does a page whose size the operator fixed.
 func TestAGiantDocumentPassesAlone(t *testing.T) {
+	faultcase.Shows(t, 24, "one document larger than all memory for pages")
 	big := page("1", hit(`"big"`, 1, `{"x":"`+strings.Repeat("x", 1<<20)+`"}`))
 	for _, length := range []int64{0, -1} {
 		for _, o := range []stream.Options{{PageBytes: 1000}, {PageBytes: 1000, PageDocs: 500}} {

@@ -9,9 +9,11 @@ import (
 	"esferry/checkpoint"
 	"esferry/checkpoint/boltstore"
 	"esferry/checkpoint/storetest"
+	"esferry/internal/lab/faultcase"
 )
 
 func TestConformance(t *testing.T) {
+	faultcase.Shows(t, 2, "a stale lease commits")
 	t.Parallel()
 	root := t.TempDir()
 	storetest.Run(t, func(t *testing.T) checkpoint.Store {

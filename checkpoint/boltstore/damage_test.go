@@ -14,6 +14,7 @@ import (
 
 	"esferry/checkpoint"
 	"esferry/checkpoint/boltstore"
+	"esferry/internal/lab/faultcase"
 )
 
 // filled makes a store with enough records for several pages and closes it.
@@ -77,6 +78,7 @@ func overwrite(tb testing.TB, path string, content []byte) {
 }
 
 func TestDamagedFiles(t *testing.T) {
+	faultcase.Shows(t, 34, "cut short, overwritten, empty")
 	t.Parallel()
 	path, _ := filled(t)
 	whole, err := os.ReadFile(path)
@@ -127,6 +129,7 @@ func inUse(t *testing.T, whole []byte) int {
 
 // The file is shortened under a running ferry: an error, no crash, no hang.
 func TestCutWhileOpen(t *testing.T) {
+	faultcase.Shows(t, 34, "cut short while it is open")
 	t.Parallel()
 	path, _ := filled(t)
 	before := exported(t, path)
@@ -187,6 +190,7 @@ func TestForeignDatabase(t *testing.T) {
 }
 
 func TestSchemas(t *testing.T) {
+	faultcase.Shows(t, 34, "a newer schema")
 	t.Parallel()
 	path, _ := filled(t)
 	put(t, path, "meta", "schema", sealed("schema", "2"))
@@ -216,6 +220,7 @@ func TestForeignRecord(t *testing.T) {
 
 // To start anew beside an export would lose the state in silence.
 func TestMissingBesideItsExport(t *testing.T) {
+	faultcase.Shows(t, 34, "missing beside its export")
 	t.Parallel()
 	path, _ := filled(t)
 	if err := os.Remove(path); err != nil {

@@ -11,11 +11,13 @@ import (
 
 	"esferry/checkpoint"
 	"esferry/checkpoint/boltstore"
+	"esferry/internal/lab/faultcase"
 )
 
 // Whatever single bit flips: the store opens with all its records as they were
 // written, or it does not open.
 func TestFlippedBits(t *testing.T) {
+	faultcase.Shows(t, 34, "one bit flipped")
 	t.Parallel()
 	path, records := filled(t)
 	whole, err := os.ReadFile(path)

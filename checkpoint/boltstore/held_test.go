@@ -14,6 +14,7 @@ import (
 	"esferry/checkpoint"
 	"esferry/checkpoint/boltstore"
 	"esferry/internal/group"
+	"esferry/internal/lab/faultcase"
 )
 
 // heldBy checks that the error says who holds the store.
@@ -174,6 +175,7 @@ func TestOpenWithAnEndedContext(t *testing.T) {
 // Many processes start at once where there is no file yet: one gets it, and no
 // other takes its half-made file for a damaged one.
 func TestManyMakeOneStore(t *testing.T) {
+	faultcase.Shows(t, 3, "many processes make one store")
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "new", "ferry.db")
 	var won atomic.Pointer[boltstore.Store]

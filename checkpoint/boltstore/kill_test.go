@@ -12,11 +12,13 @@ import (
 
 	"esferry/checkpoint"
 	"esferry/checkpoint/boltstore"
+	"esferry/internal/lab/faultcase"
 )
 
 // A process is killed at any moment, again and again: the next one opens the
 // store, finds every commit whole, and none lost that was said to be durable.
 func TestKilled(t *testing.T) {
+	faultcase.Shows(t, 1, "around the commits of the store, at any moment")
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ferry.db")
 	var epoch uint64

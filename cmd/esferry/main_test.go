@@ -19,6 +19,7 @@ import (
 	"esferry/internal/config"
 	"esferry/internal/ferry"
 	"esferry/internal/group"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/preflight"
 )
 
@@ -123,6 +124,7 @@ func TestTheEnvironmentHasATwinOfEachFlag(t *testing.T) {
 }
 
 func TestForeignTextCannotDrawOnTheTerminal(t *testing.T) {
+	faultcase.Shows(t, 40, "error texts and names on the terminal")
 	if got := plain("a\x1b[31m\nb\u009b"); strings.ContainsAny(got, "\x1b\n\u009b") {
 		t.Errorf("got %q", got)
 	}

@@ -8,11 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"esferry/internal/lab/faultcase"
 )
 
 // TestReportHoldsNoSecret writes the report of a ferry for every way to log in,
 // and looks for what must not be in it, as HTML and as JSON.
 func TestReportHoldsNoSecret(t *testing.T) {
+	faultcase.Shows(t, 40, "secrets in whatever is printed, kept or reported")
 	t.Setenv("HUSH", "hush-of-the-environment")
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("hush-of-a-file"), 0o600); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"esferry/internal/lab"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/retry"
 )
 
@@ -17,6 +18,8 @@ import (
 // replication a replica's searches lag behind, and the promoted one has to
 // catch up first.
 func TestFailover(t *testing.T) {
+	faultcase.Shows(t, 10, "a node with primaries is killed under a writer, its replicas are promoted")
+	faultcase.Shows(t, 13, "segment replication, with a primary that dies")
 	t.Parallel()
 	for _, c := range []struct {
 		name           string

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"esferry/internal/lab"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/lab/faults"
 )
 
@@ -15,6 +16,12 @@ import (
 // or says what is wrong, and a run without faults then makes them equal:
 // nothing is lost, nothing doubled.
 func TestFaultsOnTheWire(t *testing.T) {
+	faultcase.Shows(t, 4, "bulk: the answer is lost, cut in the middle, given half as if it were whole, or empty")
+	faultcase.Shows(t, 4, "bulk: 504 of a proxy after it was applied")
+	faultcase.Shows(t, 7, "each bulk is answered late")
+	faultcase.Shows(t, 8, "429 of whole requests, and 503")
+	faultcase.Shows(t, 8, "413 as a gateway's HTML")
+	faultcase.Shows(t, 20, "failed shards and timed_out of any search and count on the wire")
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
 	p.load(t, library(t, 1200), logs("streamed-logs", 1500))

@@ -5,12 +5,15 @@ import (
 	"testing"
 
 	"esferry/internal/lab"
+	"esferry/internal/lab/faultcase"
 )
 
 // TestKilledAnywhere kills run --cutover with SIGKILL after its first event,
 // after its second, and so on, ever further into the journey, with a writer
 // going on; then it lets the last one live, and compares.
 func TestKilledAnywhere(t *testing.T) {
+	faultcase.Shows(t, 1, "after any event of the journey, and in each phase of a cutover, under a writer")
+	faultcase.Shows(t, 19, "a writer that never pauses before the block")
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
 	p.load(t, library(t, 3000), logs("logs-2026.11.01", 2000), logs("streamed-logs", 2000))
@@ -49,6 +52,7 @@ func (p *pair) cutOverKilled(t *testing.T, yaml string) outcome {
 // TestAbortLiftsTheFreeze kills a cutover under its block and aborts it: the
 // source must take writes again.
 func TestAbortLiftsTheFreeze(t *testing.T) {
+	faultcase.Shows(t, 38, "aborted by the operator")
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES717}, lab.Spec{Engine: lab.ES819})
 	p.load(t, logs("streamed-logs", 500))
@@ -66,6 +70,7 @@ func TestAbortLiftsTheFreeze(t *testing.T) {
 
 // TestASecondProcessIsTurnedAway runs two ferries on one store.
 func TestASecondProcessIsTurnedAway(t *testing.T) {
+	faultcase.Shows(t, 3, "two runs of one ferry")
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES717}, lab.Spec{Engine: lab.ES819})
 	p.load(t, logs("streamed-logs", 500))

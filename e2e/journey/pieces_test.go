@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"esferry/internal/lab"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/lab/faults"
 	"esferry/internal/retry"
 )
@@ -166,6 +167,8 @@ func killedAt(t *testing.T, proxy *faults.Proxy, rule faults.Rule, args ...strin
 // TestPiecesKilled kills snapshot create and restore in the middle of each step;
 // the next call goes on, and the engines are asked for nothing twice.
 func TestPiecesKilled(t *testing.T) {
+	faultcase.Shows(t, 1, "in the middle of a snapshot, of a restore and of each step around them")
+	faultcase.Shows(t, 4, "snapshot and restore: the answer is lost, or is a 504")
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
 	p.load(t, library(t, 3000))

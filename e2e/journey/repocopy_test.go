@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"esferry/internal/lab"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/lab/faults"
 )
 
@@ -222,6 +223,7 @@ func noise(t *testing.T, random *rand.ChaCha8, size int) []byte {
 // TestRepoCopyWaitsForSnapshots runs beside a slow snapshot and a second one's
 // delete: nothing is copied before they have ended.
 func TestRepoCopyWaitsForSnapshots(t *testing.T) {
+	faultcase.Shows(t, 28, "a copy waits for running snapshots and deletes")
 	t.Parallel()
 	for _, engine := range []lab.Engine{lab.ES24, lab.OS219} {
 		t.Run(string(engine), func(t *testing.T) {

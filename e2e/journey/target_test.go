@@ -11,6 +11,7 @@ import (
 
 	"esferry/internal/corpus"
 	"esferry/internal/lab"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/lab/faults"
 )
 
@@ -18,6 +19,7 @@ import (
 // ends and names it, no index comes back by itself with guessed mappings, and
 // after a reset all is carried anew.
 func TestTargetGone(t *testing.T) {
+	faultcase.Shows(t, 17, "deleted while it is written")
 	t.Parallel()
 	for _, c := range []struct{ source, target lab.Engine }{{lab.ES717, lab.ES819}, {lab.ES56, lab.ES68}} {
 		t.Run(string(c.target), func(t *testing.T) {
@@ -50,6 +52,7 @@ func TestTargetGone(t *testing.T) {
 // TestTargetMadeAnewMidRun puts somebody else's index in the place of ours while
 // it is being written: nothing may arrive there.
 func TestTargetMadeAnewMidRun(t *testing.T) {
+	faultcase.Shows(t, 15, "the target is made anew in mid-run, or restored over in the middle of a round")
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES717}, lab.Spec{Engine: lab.ES819})
 	p.load(t, logs("streamed-logs", 3000), logs("logs-a", 1000))
@@ -94,6 +97,9 @@ func TestTargetMadeAnewMidRun(t *testing.T) {
 // of all documents can mend is mended by the next sync, and said; a target that
 // was made anew is somebody else's, and is refused.
 func TestBrokenBindings(t *testing.T) {
+	faultcase.Shows(t, 15, "the target is restored over; the source is restored over")
+	faultcase.Shows(t, 15, "the source is made anew")
+	faultcase.Shows(t, 15, "the target is made anew")
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES717}, lab.Spec{Engine: lab.ES819})
 	p.load(t, logs("logs-a", 1500), logs("streamed-logs", 800))
@@ -147,6 +153,7 @@ func TestBrokenBindings(t *testing.T) {
 // TestPipelinesOfTheTarget: templates of the target give every new index a
 // default and a final pipeline, which must not touch what is carried.
 func TestPipelinesOfTheTarget(t *testing.T) {
+	faultcase.Shows(t, 27, "default_pipeline and final_pipeline")
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.OS219}, lab.Spec{Engine: lab.OS38})
 	p.load(t, logs("logs-a", 800), logs("streamed-logs", 800))
@@ -187,6 +194,8 @@ func (p *pair) refusesStreams(t *testing.T) {
 // documents that only the old engine takes: an id that is too long fails a
 // whole bulk there, and must be found and be the only one that stays behind.
 func TestFamiliesAndPoison(t *testing.T) {
+	faultcase.Shows(t, 23, "join children, parents of several types")
+	faultcase.Shows(t, 25, "one over-long id that fails a whole bulk")
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES24}, lab.Spec{Engine: lab.ES56})
 	e, err := corpus.Open(t.Context(), p.source.URL(), nil)
@@ -289,6 +298,7 @@ func TestTimeField(t *testing.T) {
 // TestSplitTypes makes an index of each type, where the target has one in each:
 // refused by default, done by choice.
 func TestSplitTypes(t *testing.T) {
+	faultcase.Shows(t, 26, "several types")
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES56}, lab.Spec{Engine: lab.ES68})
 	call(t, "PUT", p.source.URL()+"/streamed-mixed", `{"mappings":{"Order":{"properties":{"n":{"type":"long"}}},"note":{"properties":{"n":{"type":"long"}}}}}`)

@@ -11,6 +11,7 @@ import (
 
 	"esferry/internal/corpus"
 	"esferry/internal/lab"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/lab/faults"
 )
 
@@ -72,6 +73,10 @@ func (p *pair) plant(t *testing.T, index, id, parameters, body string) {
 // over wires that fail. Then somebody writes to the target: all that differs
 // is named, nothing else is, and a repair makes the sides equal.
 func TestVerifyFindsAndRepairs(t *testing.T) {
+	faultcase.Shows(t, 23, "every hostile id and routing of the corpus, one id under several routings")
+	faultcase.Shows(t, 24, "every hostile source of the corpus, up to 10 MB")
+	faultcase.Shows(t, 26, "nested documents are not counted")
+	faultcase.Shows(t, 37, "documents changed, added, removed on the target")
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.ES819})
 	p.load(t, logs("logs-a", 3000), logs("streamed-logs", 500),
@@ -202,6 +207,7 @@ func (p *pair) checkDays(t *testing.T, yaml string) {
 // and inserts on the source: what is on its way is never called a difference,
 // and one that nobody wrote on the source is.
 func TestVerifyUnderWriters(t *testing.T) {
+	faultcase.Shows(t, 37, "verify while the source is written to")
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES68}, lab.Spec{Engine: lab.OS219})
 	p.load(t, logs("logs-a", 4000), logs("streamed-logs", 4000))

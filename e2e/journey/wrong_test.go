@@ -7,11 +7,14 @@ import (
 	"testing"
 
 	"esferry/internal/lab"
+	"esferry/internal/lab/faultcase"
 )
 
 // TestWrongInput gives each kind of wrong input: one clear sentence with what
 // to do, the exit code of the interface, and nothing changed on either side.
 func TestWrongInput(t *testing.T) {
+	faultcase.Shows(t, 33, "the name is in use")
+	faultcase.Shows(t, 39, "the same cluster on both sides, names in use, unreachable, not an engine")
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
 	p.load(t, logs("logs-2026.11.01", 300), logs("taken", 10))
 	call(t, "PUT", p.target.URL()+"/taken", "")
@@ -92,6 +95,7 @@ func (p *pair) state(t *testing.T) string {
 
 // TestWrongPassword asks for security on a real engine.
 func TestWrongPassword(t *testing.T) {
+	faultcase.Shows(t, 40, "a wrong password")
 	p := newPair(t, lab.Spec{Engine: lab.ES68, Secure: true}, lab.Spec{Engine: lab.ES717})
 	yaml := p.config(t, "secret", "users", "")
 	const secret = "not-the-pass-word"

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"esferry/internal/lab"
+	"esferry/internal/lab/faultcase"
 	"esferry/snapshotpath/bucket"
 	"esferry/snapshotpath/bucket/layout"
 )
@@ -211,6 +212,7 @@ func TestChosenOfEveryEngine(t *testing.T) {
 // TestBrokenAnywhere ends a copy at one write after the other: no root names
 // what is not there, and the next copy goes on where it was.
 func TestBrokenAnywhere(t *testing.T) {
+	faultcase.Shows(t, 1, "at any write of a copy between buckets")
 	l := lab.For(t)
 	from, to := l.GatewayFor(t, filepath.Join(t.TempDir(), "old")), l.GatewayFor(t, filepath.Join(t.TempDir(), "new"))
 	for _, at := range []int{1, 4, 9, 14, 19, 24, 29} {
@@ -243,6 +245,7 @@ func TestBrokenAnywhere(t *testing.T) {
 // on the target; and a copy of everything, said so, where the root is of a kind
 // that nobody knows.
 func TestRefused(t *testing.T) {
+	faultcase.Shows(t, 32, "shallow copies, and whatever else a copy would not carry whole")
 	l := lab.For(t)
 	from, to := l.GatewayFor(t, filepath.Join(t.TempDir(), "old")), l.GatewayFor(t, filepath.Join(t.TempDir(), "new"))
 	f := func(repository, reason string, snapshots ...string) {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"esferry/internal/lab/faultcase"
 )
 
 func TestCopyAndNothingToDo(t *testing.T) {
@@ -134,6 +136,7 @@ func inParts(t *testing.T, dir string) {
 
 // TestAbandonedUploadsAreAborted: those of a killed run, and nobody else's.
 func TestAbandonedUploadsAreAborted(t *testing.T) {
+	faultcase.Shows(t, 31, "uploads that a killed run has left")
 	p := newProviders(t)
 	large := repository(t, p.source, 3, 6*mega)[0]
 	for _, key := range []string{large, large, "somebody/elses"} {

@@ -13,11 +13,13 @@ import (
 	"strings"
 	"testing"
 
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/lab/faults"
 	"esferry/snapshotpath/bucket"
 )
 
 func TestForeignTargets(t *testing.T) {
+	faultcase.Shows(t, 29, "the target's bucket holds somebody else's repository, or a newer one")
 	p := newProviders(t)
 	f := func(name string, theirs func(), refused bool) {
 		t.Helper()
@@ -71,6 +73,7 @@ func TestForeignTargets(t *testing.T) {
 }
 
 func TestContentsFindsWhatDiffers(t *testing.T) {
+	faultcase.Shows(t, 30, "one byte of a blob, a blob cut short, a blob gone")
 	p := newProviders(t)
 	blobs := repository(t, p.source, 3, 100, 200, 300, 12*mega)
 	if _, err := p.copier().Copy(t.Context()); err != nil {
@@ -112,6 +115,7 @@ func TestContentsFindsWhatDiffers(t *testing.T) {
 
 // TestETagsThatAreNoHashes: objects under KMS keys have others at each write.
 func TestETagsThatAreNoHashes(t *testing.T) {
+	faultcase.Shows(t, 30, "ETags that are no hashes")
 	p := newProviders(t)
 	blob := repository(t, p.source, 3, 100)[0]
 	if _, err := p.copier().Copy(t.Context()); err != nil {
@@ -154,6 +158,7 @@ func TestETagsThatAreNoHashes(t *testing.T) {
 
 // TestListingsThatAreNotSorted: pages that repeat a key, and objects in any order.
 func TestListingsThatAreNotSorted(t *testing.T) {
+	faultcase.Shows(t, 30, "listings that repeat keys, or are not sorted")
 	p := newProviders(t)
 	repository(t, p.source, 3, slices.Repeat([]int{10}, 50)...)
 	entry := regexp.MustCompile(`(?s)<Contents>.*?</Contents>`)
@@ -178,6 +183,7 @@ func TestListingsThatAreNotSorted(t *testing.T) {
 }
 
 func TestArchivedObjectsAreNamedBeforeAnythingIsCopied(t *testing.T) {
+	faultcase.Shows(t, 31, "an object in an archive tier")
 	p := newProviders(t)
 	blobs := repository(t, p.source, 3, 10, 20, 30)
 	// The gateway has no classes: its listing is given one.

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"esferry/internal/lab"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/lab/faults"
 	"esferry/snapshotpath/bucket"
 )
@@ -26,6 +27,10 @@ import (
 // TestCopyMeetsTroubles injects what services do, and wants the whole copy, or
 // one clear sentence with what to do and nothing published.
 func TestCopyMeetsTroubles(t *testing.T) {
+	faultcase.Shows(t, 9, "the clock is off: signed requests to a bucket")
+	faultcase.Shows(t, 30, "503 SlowDown, 200 with an error inside, a body damaged on the wire")
+	faultcase.Shows(t, 31, "an object in an archive tier")
+	faultcase.Shows(t, 31, "KMS denied; credentials that expire between parts")
 	p := newProviders(t)
 	var hits atomic.Int64
 	once := func(n int64) bool { return hits.Add(1) <= n }
@@ -186,6 +191,7 @@ func TestSlowDownLowersConcurrency(t *testing.T) {
 
 // TestSourceMovesUnderTheCopy: another pass when a snapshot commits, or deletes.
 func TestSourceMovesUnderTheCopy(t *testing.T) {
+	faultcase.Shows(t, 29, "a snapshot commits, or is deleted, under the copy")
 	p := newProviders(t)
 	blobs := repository(t, p.source, 3, slices.Repeat([]int{100}, 20)...)
 	var begun sync.Once
@@ -245,6 +251,7 @@ func TestSourceMovesUnderTheCopy(t *testing.T) {
 }
 
 func TestWrongBuckets(t *testing.T) {
+	faultcase.Shows(t, 28, "wrong settings, keys, regions, missing buckets")
 	p := newProviders(t)
 	repository(t, p.source, 3, 10)
 	f := func(name string, spoil func(c *bucket.Copier), says ...string) {
@@ -281,6 +288,7 @@ func TestWrongBuckets(t *testing.T) {
 
 // TestFullDisk copies to a gateway on a disk of four megabytes.
 func TestFullDisk(t *testing.T) {
+	faultcase.Shows(t, 31, "the gateway's disk is full")
 	dir := filepath.Join(t.TempDir(), "small")
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		t.Fatal(err)

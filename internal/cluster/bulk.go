@@ -40,6 +40,14 @@ func (p *ItemProblem) OfIndex() bool {
 	}
 }
 
+// Blocked reports whether the index takes no writes until somebody lifts a block,
+// above all the one that an engine sets when its disk is nearly full: it answers
+// 429 (seen on OpenSearch 2.19), and waiting does not help. A cluster that is not
+// ready yet says block, too, with 503. A nil problem is none.
+func (p *ItemProblem) Blocked(status int) bool {
+	return p != nil && blocked(status, p.Type)
+}
+
 // String gives the reason with its cause.
 func (p *ItemProblem) String() string {
 	if p.CausedBy.Reason == "" {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"esferry/internal/cluster"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/retry"
 	"esferry/internal/shard"
 )
@@ -48,6 +49,7 @@ func fixed(status int, body string) http.HandlerFunc {
 }
 
 func TestErrorsAreOneSentenceWithANextStep(t *testing.T) {
+	faultcase.Shows(t, 8, "Amazon's 403 \"throttled\"")
 	f := func(status int, body string, temporary bool, says ...string) {
 		t.Helper()
 		err := answering(t, fixed(status, body)).Refresh(t.Context(), "users")
@@ -88,6 +90,7 @@ func TestAnUnreachableClusterIsNamed(t *testing.T) {
 }
 
 func TestCredentialsNeverFollowARedirect(t *testing.T) {
+	faultcase.Shows(t, 7, "302 to another host")
 	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("the other host was asked, with Authorization %q", r.Header.Get("Authorization"))
 	}))
@@ -113,6 +116,7 @@ func route(t *testing.T, answers map[string]string) http.HandlerFunc {
 }
 
 func TestPositions(t *testing.T) {
+	faultcase.Shows(t, 14, "no primary, a primary that is not started, statistics without the shard")
 	const terms = `{"metadata":{"indices":{"i":{"primary_terms":{"0":4,"1":7}}}}}`
 	primary := func(global, top int) string {
 		return fmt.Sprintf(`{"routing":{"state":"STARTED","primary":true,"node":"n1"},"seq_no":{"max_seq_no":%d,"local_checkpoint":%d,"global_checkpoint":%d},"commit":{"user_data":{"history_uuid":"h","local_checkpoint":"%d"}}}`, top, top, global, global)
@@ -143,6 +147,8 @@ func TestPositions(t *testing.T) {
 }
 
 func TestVersionsAreNeitherPresentNorAbsentOnAnError(t *testing.T) {
+	faultcase.Shows(t, 20, "multi-get items with an error, or too few")
+	faultcase.Shows(t, 23, "the same id under two routings, asked for by id")
 	ask := func(body string) ([]cluster.Found, error) {
 		c := answering(t, func(w http.ResponseWriter, r *http.Request) {
 			sent, err := io.ReadAll(r.Body)
@@ -173,6 +179,7 @@ func TestVersionsAreNeitherPresentNorAbsentOnAnError(t *testing.T) {
 // TestHistogramHoldsEverything: an engine that says it ended early is believed,
 // unless its buckets hold the exact total of what matches.
 func TestHistogramHoldsEverything(t *testing.T) {
+	faultcase.Shows(t, 20, "a count or an aggregation that ended early")
 	f := func(total, early string, whole bool) {
 		t.Helper()
 		c := answering(t, fixed(200, `{"timed_out":false,"terminated_early":`+early+`,"_shards":{"total":1,"successful":1,"skipped":0,"failed":0},"hits":{"total":`+total+`},
@@ -247,6 +254,7 @@ func TestBulkLetsGoOfItsBuffer(t *testing.T) {
 }
 
 func TestASearchAsksThePrimaryByName(t *testing.T) {
+	faultcase.Shows(t, 13, "a search asks the primary by name")
 	f := func(root, want string) {
 		t.Helper()
 		c := answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -302,6 +310,7 @@ func TestIdentity(t *testing.T) {
 // TestGzip sends a large bulk packed and reads a packed answer; one that is cut
 // short is an error.
 func TestGzip(t *testing.T) {
+	faultcase.Shows(t, 5, "gzip that is cut short")
 	body := []byte(strings.Repeat("{\"index\":{\"_id\":\"a\"}}\n{}\n", 1000))
 	short := false
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

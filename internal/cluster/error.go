@@ -72,8 +72,12 @@ func (e *Error) Temporary() bool {
 			return c.Temporary()
 		}
 		return e.Err != nil || e.Type == partialAnswer
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case http.StatusTooManyRequests:
+		return !blocked(e.Status, e.Type)
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
+	case http.StatusInternalServerError:
+		return strings.Contains(e.Reason, scrollsUsedUp)
 	case http.StatusForbidden:
 		// Amazon's service throttles with 403 "Request throttled due to too many requests".
 		return strings.Contains(e.Reason, "throttled")
@@ -81,6 +85,15 @@ func (e *Error) Temporary() bool {
 		return false
 	}
 }
+
+// blocked tells a block that somebody has to lift from a queue that is full.
+func blocked(status int, kind string) bool {
+	return kind == "cluster_block_exception" && status < http.StatusInternalServerError
+}
+
+// scrollsUsedUp is how engines before 7.11 refuse another scroll, with status 500:
+// others are being read, and will be freed (seen on 7.10).
+const scrollsUsedUp = "too many scroll contexts"
 
 // Ambiguous reports whether the engine may have done what was asked although
 // no answer says so: read back, never repeat blindly.
@@ -168,12 +181,17 @@ func (c *Cluster) fail(r request, status int, header http.Header, body []byte) *
 		if g, ok := Missing(e.Reason); ok {
 			e.Hint = g.Hint(c.side)
 		}
-		if e.Type == "cluster_block_exception" {
-			e.Hint = "lift the block on the index, or free disk space where it is the flood-stage block"
-		}
 		e.refused(header)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		e.Hint = "the cluster is overloaded or not ready; run the command again, it resumes"
+	}
+	switch {
+	case blocked(status, e.Type):
+		e.Hint = "lift the block on the index, or free disk space where it is the flood-stage block"
+	case strings.Contains(e.Reason, scrollsUsedUp):
+		e.Hint = "raise search.max_open_scroll_context, or lower stream.readers, or wait until others have read"
+	case status == http.StatusNotFound && e.Type == "index_not_found_exception":
+		e.Hint = "the index is gone on the " + c.side + ": bring it back, or have it forgotten with esferry checkpoint reset"
 	}
 	if hint := repositoryHint(e, ""); status >= http.StatusInternalServerError && hint != "" {
 		e.Hint = hint

@@ -17,6 +17,7 @@ import (
 
 	"esferry/internal/cluster"
 	"esferry/internal/lab/aws"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/retry"
 	"esferry/internal/shard"
 )
@@ -206,6 +207,7 @@ func TestTheVerifierRefuses(t *testing.T) {
 // TestAWrongClockIsCorrected: the refusal's date tells how wrong it is, the
 // request is sent once more, and later ones are right at once.
 func TestAWrongClockIsCorrected(t *testing.T) {
+	faultcase.Shows(t, 9, "the clock is off: signed requests to an engine")
 	s := verifying(t, aws.Managed)
 	c := s.dial(t, aws.Managed, false)
 	for i, skew := range []time.Duration{0, 10 * time.Minute, -3 * time.Hour, 0} {
@@ -227,6 +229,7 @@ func TestAWrongClockIsCorrected(t *testing.T) {
 // TestExpiredKeysAreRenewed: those that end by themselves before they are
 // used, those that were revoked when the service says so.
 func TestExpiredKeysAreRenewed(t *testing.T) {
+	faultcase.Shows(t, 8, "Amazon's keys end in mid-run")
 	s := verifying(t, aws.Managed)
 	s.accounts.Trust("role", ferry)
 	tokens, err := aws.StartTokens(t.Context(), s.accounts, region)

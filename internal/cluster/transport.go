@@ -110,7 +110,7 @@ func newTransport(o Options) (*watching, error) {
 	}
 	plain := &http.Transport{
 		Proxy:           proxy,
-		DialContext:     (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:     impatiently((&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext),
 		TLSClientConfig: config,
 		// HTTP/2 would put all writers on one connection behind a load balancer.
 		ForceAttemptHTTP2:   false,

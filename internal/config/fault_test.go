@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"esferry/internal/config"
+	"esferry/internal/lab/faultcase"
 )
 
 // fault is a file and the lines that its error must be, without the file's name.
@@ -197,6 +198,7 @@ func restFaults() []fault {
 }
 
 func TestFaults(t *testing.T) {
+	faultcase.Shows(t, 39, "unknown keys, keys twice, tabs, unset variables, passwords in URLs, system indices")
 	f := func(text, want string) {
 		t.Helper()
 		_, err := config.Parse("ferry.yaml", []byte(text), config.Environment{})

@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"esferry/internal/config"
+	"esferry/internal/lab/faultcase"
 )
 
 // planted is a secret of which no part may show.
@@ -71,6 +72,7 @@ func shows(t *testing.T, v any) map[string]string {
 }
 
 func TestNothingShowsASecret(t *testing.T) {
+	faultcase.Shows(t, 40, "secrets in whatever is printed, kept or reported")
 	c := parse(t, everywhere, variables(map[string]string{"S": planted}))
 	f := func(what string, v any) {
 		t.Helper()

@@ -59,6 +59,16 @@ func TestSumIsOfASet(t *testing.T) {
 	})
 }
 
+// TestPairsDoNotCancel: a document twice is not the same as another one twice, and
+// neither is nothing. By XOR all three would be alike.
+func TestPairsDoNotCancel(t *testing.T) {
+	twice := func(h digest.Hash) digest.Sum { return digest.Sum{}.With(h).With(h) }
+	a, b := twice(digest.Hash{Hi: 7, Lo: 9}), twice(digest.Hash{Hi: 1 << 40, Lo: 3})
+	if a == b || a.String() == b.String() || a.String() == (digest.Sum{}).String() {
+		t.Errorf("got %s and %s for two documents, each twice", a, b)
+	}
+}
+
 func TestSumCarries(t *testing.T) {
 	var s digest.Sum
 	s = s.With(digest.Hash{Lo: 1<<64 - 1}).With(digest.Hash{Lo: 1})

@@ -4,12 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 
+	"esferry/checkpoint"
 	"esferry/internal/cluster"
 	"esferry/internal/group"
 	"esferry/internal/metadata"
@@ -106,7 +107,7 @@ func (ix *index) fence(ctx context.Context) error {
 		return nil
 	}
 	rec := ix.snapshotRecord()
-	alias := writeAlias(rec.TargetUUID) + "-" + strconv.FormatUint(ix.ferry.lease.Epoch, 10)
+	alias := writeAlias(rec.TargetUUID) + "-" + process(ix.ferry.lease)
 	actions := []json.RawMessage{action("add", rec.Target, alias)}
 	there, err := ix.ferry.target.Aliases(ctx, []string{rec.Target})
 	if err != nil && !cluster.NotFound(err) {
@@ -179,6 +180,14 @@ func (ix *index) writeAliases(there map[string]map[string]json.RawMessage) []str
 	}
 	sort.Strings(names)
 	return names
+}
+
+// process tells the ferry's processes apart: by the epoch of the lease, and, since
+// two machines with copies of one store count alike, by who holds it since when.
+func process(l checkpoint.Lease) string {
+	h := fnv.New32a()
+	fmt.Fprint(h, l.Holder.Host, "/", l.Holder.PID, "/", l.Holder.Since.UnixNano())
+	return fmt.Sprintf("%d-%08x", l.Epoch, h.Sum32())
 }
 
 // writeAlias begins the names of the aliases that an index is written through.

@@ -228,8 +228,17 @@ func (c *cutover) lastLap(agree func(ctx context.Context, ix *index) error) []la
 	}
 }
 
-// finish goes forward only: everything was verified under the freeze.
+// finish goes forward only: everything was verified under the freeze. Where it
+// cannot, the block stands, and the error says so.
 func (c *cutover) finish(ctx context.Context) (Freeze, error) {
+	freeze, err := c.switchOver(ctx)
+	if blocked := c.ferry.record().Blocked; err != nil && len(blocked) > 0 {
+		err = &StandingError{Blocked: blocked, Err: err}
+	}
+	return freeze, err
+}
+
+func (c *cutover) switchOver(ctx context.Context) (Freeze, error) {
 	f := c.ferry
 	for _, s := range []lapStep{
 		{"put settings back", func(ctx context.Context) error { return c.putBack(ctx, beforeSwitch) }},

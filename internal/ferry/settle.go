@@ -18,6 +18,9 @@ import (
 func (ix *index) settled(ctx context.Context, do func(ctx context.Context) error) error {
 	for range 10 {
 		err := do(ctx)
+		if _, ok := errors.AsType[*TooManyDeletesError](err); ok {
+			return errors.Join(err, ix.doubt(ctx))
+		}
 		if !errors.Is(err, checkpoint.ErrTermChanged) {
 			return err
 		}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"esferry/internal/group"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/live"
 	"esferry/internal/report"
 )
@@ -123,6 +124,7 @@ func (s *served) ask(t *testing.T, method, path, body string, with ...string) (s
 }
 
 func TestWhoMayLookAndSteer(t *testing.T) {
+	faultcase.Shows(t, 40, "the live page: foreign hosts, origins, tokens, paths")
 	const bearer = "Bearer " + token
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	guarded, open := serve(t, live.Options{Token: token, Hosts: []string{"Ferry.example"}, Metrics: metrics}), serve(t, live.Options{Metrics: metrics})

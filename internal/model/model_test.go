@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"esferry/internal/lab/faultcase"
 )
 
 // size chooses among bounds: 0 under the race detector, 1 ordinarily, 2 with
@@ -38,6 +40,10 @@ func look(t *testing.T, w world) (*search, *finding) {
 // The protocol as the code has it: every history of these worlds keeps every
 // promise.
 func TestProtocol(t *testing.T) {
+	faultcase.Shows(t, 10, "every order of writes, deletes, replication, failovers and crashes, in the model")
+	faultcase.Shows(t, 11, "every order of snapshot, failover and later writes that reach the same version, in the model")
+	faultcase.Shows(t, 12, "what no commit holds is lost, in the model")
+	faultcase.Shows(t, 16, "every such history with failovers, in the model")
 	type three [3][]bounds
 	cases := []struct {
 		name   string
@@ -128,6 +134,7 @@ func TestProtocol(t *testing.T) {
 // A search that finds nothing proves nothing: each of these must be found in a
 // world that is sound without it.
 func TestPlantedFaults(t *testing.T) {
+	faultcase.Shows(t, 41, "each step of the protocol broken, in the model")
 	plain := bounds{docs: 2, writes: 3, failovers: 1, windows: 2}
 	anew := bounds{docs: 2, writes: 4, anews: 1, windows: 1}
 	restored := bounds{docs: 2, writes: 3, failovers: 1, windows: 1, snapshot: true, holes: true}

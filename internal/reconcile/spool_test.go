@@ -13,6 +13,7 @@ import (
 
 	"esferry/internal/cluster"
 	"esferry/internal/digest"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/reconcile"
 )
 
@@ -94,6 +95,7 @@ func TestCompare(t *testing.T) {
 // TestSpoolAgainstMaps tells any entries, some twice, from several goroutines,
 // and holds the answer against two maps.
 func TestSpoolAgainstMaps(t *testing.T) {
+	faultcase.Shows(t, 35, "any documents on either side, against a model")
 	rapid.Check(t, func(rt *rapid.T) {
 		s, err := reconcile.Open(t.TempDir())
 		if err != nil {

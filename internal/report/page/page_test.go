@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"esferry/internal/history"
+	"esferry/internal/lab/faultcase"
 	"esferry/internal/report/page"
 )
 
@@ -150,6 +151,7 @@ func TestNothingYet(t *testing.T) {
 // TestHostile puts any text wherever text comes from outside: nothing of it
 // becomes markup.
 func TestHostile(t *testing.T) {
+	faultcase.Shows(t, 40, "names and texts on the report's page")
 	calm := ferry(2, func(i int) string { return fmt.Sprint("calm-", i) })
 	calm.Rejected = page.Rejected{Total: 1, Listed: []page.Letter{{}}}
 	want, _ := elements(t, written(t, calm))

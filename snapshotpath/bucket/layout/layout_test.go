@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"esferry/internal/lab/faultcase"
 	"esferry/snapshotpath/bucket/layout"
 )
 
@@ -152,6 +153,7 @@ func sorted(files []layout.File) []layout.File {
 
 // TestRefused wants a reason for what would not be carried whole.
 func TestRefused(t *testing.T) {
+	faultcase.Shows(t, 32, "shallow copies, and whatever else a copy would not carry whole")
 	f := func(name, snapshot, reason string) {
 		t.Helper()
 		r := open(t, name)
@@ -198,6 +200,7 @@ func TestPartial(t *testing.T) {
 // TestFlipped flips each byte of a file, one after the other: every one is
 // noticed.
 func TestFlipped(t *testing.T) {
+	faultcase.Shows(t, 30, "one byte flipped in what describes a snapshot, or its end missing")
 	for _, name := range []string{"elasticsearch-5.6.16-plain", "opensearch-3.8.0-infix"} {
 		r := open(t, name)
 		root := r.root(t)
