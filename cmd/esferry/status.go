@@ -25,10 +25,10 @@ func (iv *invocation) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "status",
 		Short:   "Show what the checkpoint store holds, also while the ferry runs",
-		Example: "  esferry status -c ferry.yaml\n  esferry status -c ferry.yaml --watch",
+		Example: "  esferry status -c ferry.yaml\n  esferry status -c ferry.yaml --watch\n  esferry status --reverse -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := iv.load()
+			c, err := iv.asked()
 			if err != nil {
 				return err
 			}
@@ -43,7 +43,7 @@ func (iv *invocation) statusCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every two seconds until stopped")
-	return cmd
+	return iv.reversible(cmd)
 }
 
 // readStatus asks the running ferry, or reads the store where none runs.
@@ -55,6 +55,9 @@ func readStatus(ctx context.Context, c *config.Config) (ferry.Status, error) {
 			return s, fmt.Errorf("read the running ferry's answer: %w", err)
 		}
 		s.Running = true
+		if c.Name == ferry.BackName(s.Name) {
+			return s, &otherWayError{wanted: c.Name, runs: s.Name}
+		}
 		return s, nil
 	}
 	if !errors.Is(err, control.ErrNotRunning) {
