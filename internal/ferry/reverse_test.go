@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"esferry/checkpoint"
+	"esferry/internal/cluster"
 	"esferry/internal/ferry"
+	"esferry/internal/shard"
 	"esferry/sink"
 )
 
@@ -184,5 +186,89 @@ func TestWayBackGoesOn(t *testing.T) {
 		if err != nil || !o.Select.Match("b") {
 			t.Errorf("%+v: got %v", c, err)
 		}
+	}
+}
+
+// refused wants an obstacle that says why, with what is left to do.
+func refused(t *testing.T, err error, says string) {
+	t.Helper()
+	o, ok := errors.AsType[*ferry.ObstacleError](err)
+	if says == "" && err == nil {
+		return
+	}
+	if says == "" || !ok || !strings.Contains(err.Error(), says) || o.NextStep() == "" {
+		t.Errorf("got %v, want %q, with a next step", err, says)
+	}
+}
+
+func TestNotEqualAtSwitch(t *testing.T) {
+	refused(t, ferry.EqualAtSwitch(ferry.IndexRecord{}), "not equal at the switch")
+	refused(t, ferry.EqualAtSwitch(ferry.IndexRecord{Counts: &ferry.Counts{Source: 3, Target: 4}}), "not equal at the switch")
+	refused(t, ferry.EqualAtSwitch(ferry.IndexRecord{Counts: &ferry.Counts{Source: 3, Target: 3, Equal: true}}), "")
+}
+
+func TestTouchedSinceTheSwitch(t *testing.T) {
+	at := func(highest ...int64) []shard.Position {
+		out := make([]shard.Position, len(highest))
+		for i, n := range highest {
+			out[i] = shard.Position{Shard: shard.ID{Index: "old", Number: i}, Global: n, Max: n}
+		}
+		return out
+	}
+	r := way("new", "old", ferry.AtSwitch, ferry.Recorded)
+	r.TargetMax = []int64{7, -1}
+	begun := r
+	begun.PutBack = map[string]any{}
+	refused(t, ferry.AsAtSwitch(r, at(7, -1), true, false), "")
+	refused(t, ferry.AsAtSwitch(r, at(7, 0), true, true), "index old took 1 writes since the switch, which this cluster does not have (old[1])")
+	refused(t, ferry.AsAtSwitch(begun, at(9, -1), true, true), "took 2 writes")
+	// Of an engine without numbers the block tells, and whether we have lifted it.
+	refused(t, ferry.AsAtSwitch(r, at(-1, -1), false, true), "")
+	refused(t, ferry.AsAtSwitch(r, at(-1, -1), false, false), "lost its write block")
+	refused(t, ferry.AsAtSwitch(begun, at(-1, -1), false, false), "")
+}
+
+func TestTypingOfTheWayBack(t *testing.T) {
+	engine := func(major int) cluster.Identity {
+		return cluster.Identity{Product: cluster.Elasticsearch, Version: cluster.Version{Major: major}}
+	}
+	f := func(from, to int, mappings string, want ferry.Typing, says string) {
+		t.Helper()
+		got, err := ferry.TypingOf(cluster.Definition{Index: "old", Mappings: json.RawMessage(mappings)}, engine(from), engine(to))
+		refused(t, err, says)
+		if err == nil && got != want {
+			t.Errorf("%d to %d, %s: got %+v, want %+v", from, to, mappings, got, want)
+		}
+	}
+	f(8, 7, `{"properties":{}}`, ferry.Typing{}, "")
+	f(7, 6, `{"user":{}}`, ferry.Typing{Type: "user"}, "")
+	f(7, 6, `{}`, ferry.Typing{Type: "_doc"}, "")
+	f(7, 5, `{"_default_":{}}`, ferry.Typing{Type: "doc"}, "")
+	f(6, 5, `{"a":{},"b":{}}`, ferry.Typing{Types: true}, "")
+	f(7, 5, `{"a":{},"b":{}}`, ferry.Typing{}, "index old has 2 types")
+}
+
+// Both directions are never open at once.
+func TestOnlyOneWayAtATime(t *testing.T) {
+	back := way("b-new", "b", ferry.AtSwitch, ferry.Recorded)
+	for _, phase := range []ferry.Phase{ferry.Recorded, ferry.Bound, ferry.Current} {
+		refused(t, ferry.MustBeSwitched(t.Context(), records{"f/index/b": way("b", "b-new", ferry.Snapshot, phase)}, "f/reverse", back), "not switched in the other direction")
+	}
+	refused(t, ferry.MustBeSwitched(t.Context(), records{"f/index/b": way("b", "b-new", ferry.Snapshot, ferry.Switched)}, "f/reverse", back), "")
+	forth := way("b", "b-new", ferry.AtSwitch, ferry.Recorded)
+	refused(t, ferry.MustBeSwitched(t.Context(), records{"f/reverse/index/b-new": way("b-new", "b", ferry.AtSwitch, ferry.Current)}, "f", forth), "not switched in the other direction")
+}
+
+// What would be deleted and carried anew is, on the way back, what one returns to.
+func TestFinalOnTheWayBack(t *testing.T) {
+	broken := &checkpoint.BindingError{Shard: shard.ID{Index: "b"}, What: "target index's uuid", Was: "x", Is: "gone", Final: true}
+	refused(t, ferry.Final("f/reverse", broken, "leave it"), "is gone now")
+	if got := ferry.Final("f", broken, "leave it"); !errors.Is(got, broken) {
+		t.Errorf("got %v, want it as it is", got)
+	}
+	mends := *broken
+	mends.Final = false
+	if got := ferry.Final("f/reverse", &mends, "leave it"); !errors.Is(got, &mends) {
+		t.Errorf("got %v, want what a comparison mends", got)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -195,15 +194,14 @@ func (ix *index) turn(ctx context.Context) error {
 // prepareTurn makes durable how the new target is to be written and left.
 func (ix *index) prepareTurn(ctx context.Context) error {
 	f, rec := ix.ferry, ix.snapshotRecord()
-	if c := rec.Counts; c == nil || !c.Equal {
-		return obstacle(rec.Index, "the sides were not equal at the switch: what was rejected, or deletes that were ignored, is on one of them alone",
-			anotherFerry)
+	if err := rec.equalAtSwitch(); err != nil {
+		return err
 	}
 	definition, err := f.target.Definition(ctx, rec.Target)
 	if err != nil {
 		return err
 	}
-	typing, err := ix.typingOf(definition)
+	typing, err := typingOf(definition, f.source.Identity(), f.target.Identity())
 	if err != nil {
 		return err
 	}
@@ -253,55 +251,67 @@ func whileTurned(engine cluster.Identity) map[string]any {
 	return settings
 }
 
+// equalAtSwitch refuses an index of which a side has documents of its own.
+func (r IndexRecord) equalAtSwitch() error {
+	if r.Counts != nil && r.Counts.Equal {
+		return nil
+	}
+	return obstacle(r.Index, "the sides were not equal at the switch: what was rejected, or deletes that were ignored, is on one of them alone", anotherFerry)
+}
+
 // untouched refuses a target that took writes since the switch: nobody would know
 // of them, and they would be deleted.
 func (ix *index) untouched(ctx context.Context, there cluster.Index) error {
-	f, rec := ix.ferry, ix.snapshotRecord()
-	positions, err := f.target.Primaries(ctx, rec.Target)
+	target := ix.ferry.target
+	rec := ix.snapshotRecord()
+	positions, err := target.Primaries(ctx, rec.Target)
 	if err != nil {
 		return err
 	}
 	if err := rec.boundTo(positions); err != nil {
 		return err
 	}
+	return rec.asAtSwitch(positions, target.Identity().SequenceNumbers(), there.Settings["index.blocks.write"] == "true")
+}
+
+// asAtSwitch refuses a target whose primaries stand elsewhere than at the switch, or
+// may, where its engine does not number operations.
+func (r IndexRecord) asAtSwitch(now []shard.Position, numbers, blocked bool) error {
 	const remedy = "compare the two with esferry verify --level ids, and " + anotherFerry
-	if !f.target.Identity().SequenceNumbers() || slices.ContainsFunc(positions, func(p shard.Position) bool { return p.Global < -1 }) {
-		if rec.PutBack != nil || there.Settings["index.blocks.write"] == "true" {
+	if !numbers || len(now) != len(r.TargetMax) || slices.ContainsFunc(now, func(p shard.Position) bool { return p.Global < -1 }) {
+		if r.PutBack != nil || blocked {
 			// Where it was prepared before, that run may have lifted the block.
 			return nil
 		}
-		return obstacle(rec.Index, fmt.Sprintf("index %s has lost its write block since the switch, and its engine does not tell whether it took writes", rec.Target), remedy)
+		return obstacle(r.Index, fmt.Sprintf("index %s has lost its write block since the switch, and its engine does not tell whether it took writes", r.Target), remedy)
 	}
-	for i, p := range positions {
-		if p.Max != rec.TargetMax[i] {
-			return obstacle(rec.Index, fmt.Sprintf("index %s took %d writes since the switch, which this cluster does not have (%s)", rec.Target, p.Max-rec.TargetMax[i], p.Shard), remedy)
+	for i, p := range now {
+		if p.Max != r.TargetMax[i] {
+			return obstacle(r.Index, fmt.Sprintf("index %s took %d writes since the switch, which this cluster does not have (%s)", r.Target, p.Max-r.TargetMax[i], p.Shard), remedy)
 		}
 	}
 	return nil
 }
 
-// typingOf tells how documents are written under the types of an older engine.
-func (ix *index) typingOf(there cluster.Definition) (t Typing, err error) {
-	f := ix.ferry
-	if !f.target.Identity().Typed() {
+// typingOf tells how documents are written into an index of an engine with types.
+func typingOf(there cluster.Definition, from, to cluster.Identity) (t Typing, err error) {
+	if !to.Typed() {
 		return t, nil
 	}
 	types, err := metadata.Types(there)
 	switch {
 	case err != nil:
 		return t, err
-	case len(types) > 1 && !f.source.Identity().Typed():
-		return t, obstacle(ix.id(), "index "+there.Index+" has "+strconv.Itoa(len(types))+" types, and documents of this cluster have none",
-			anotherFerry)
+	case len(types) > 1 && !from.Typed():
+		return t, obstacle("", fmt.Sprintf("index %s has %d types, and documents of the new cluster have none", there.Index, len(types)), anotherFerry)
 	case len(types) > 1:
 		t.Types = true
 	case len(types) == 1:
 		t.Type = types[0]
-	default:
+	case to.AtLeast(6, 0):
 		t.Type = "_doc"
-		if !f.target.Identity().AtLeast(6, 0) {
-			t.Type = "doc"
-		}
+	default:
+		t.Type = "doc"
 	}
 	return t, nil
 }
