@@ -51,9 +51,11 @@ func Checks(found []preflight.Finding, unchecked error) []Check {
 
 // What refuses the beginning of a way back.
 func EqualAtSwitch(r IndexRecord) error { return r.equalAtSwitch() }
+
 func AsAtSwitch(r IndexRecord, now []shard.Position, numbers, blocked bool) error {
 	return r.asAtSwitch(now, numbers, blocked)
 }
+
 func TypingOf(there cluster.Definition, from, to cluster.Identity) (Typing, error) {
 	return typingOf(there, from, to)
 }
