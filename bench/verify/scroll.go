@@ -13,25 +13,29 @@ import (
 	"esferry/internal/lab"
 )
 
-// page is how many documents a bare scroll asks for at once: about as many as
-// esferry does of these.
-const page = 10000
+// Documents that a bare scroll asks for at once.
+const (
+	// largest is about as many as esferry does of these; an engine gives no more.
+	largest = 10000
+	// usual is what the scan helpers of clients and _reindex ask for unless told.
+	usual = 1000
+)
 
 // scroll reads every shard of the index once, all at the same time, and throws
 // the answers away.
-func (s *stage) scroll(ctx context.Context, engines ...*lab.Cluster) (time.Duration, error) {
+func (s *stage) scroll(ctx context.Context, page int, engines ...*lab.Cluster) (time.Duration, error) {
 	began := time.Now()
 	g, _ := group.New(ctx)
 	for _, e := range engines {
 		for number := range s.shards {
-			g.Go(fmt.Sprintf("scroll of shard %d", number), func(ctx context.Context) error { return s.scrollShard(ctx, e.URL(), number) })
+			g.Go(fmt.Sprintf("scroll of shard %d", number), func(ctx context.Context) error { return s.scrollShard(ctx, e.URL(), number, page) })
 		}
 	}
 	err := g.Wait()
 	return time.Since(began), err
 }
 
-func (s *stage) scrollShard(ctx context.Context, engine string, number int) error {
+func (s *stage) scrollShard(ctx context.Context, engine string, number, page int) error {
 	url := fmt.Sprintf("%s/%s/_search?scroll=5m&preference=_shards:%d", engine, index, number)
 	body := fmt.Sprintf(`{"size":%d,"sort":["_doc"],"version":true,"seq_no_primary_term":true}`, page)
 	var buf bytes.Buffer

@@ -2,18 +2,26 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"esferry/internal/ferry"
 )
 
-// mustBeFree refuses a file that is there, before hours are spent.
-func mustBeFree(path string) error {
-	if _, err := os.Lstat(path); err == nil {
+// mustBeFree refuses to write over a file that is there, unless by force, before
+// hours are spent.
+func mustBeFree(path string, force bool) error {
+	_, err := os.Lstat(path)
+	switch {
+	case force || errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look whether %s is there: %w", path, err)
+	default:
 		return &usageError{err: fmt.Errorf("%s is there already", path), hint: "name another file, or move that one away"}
 	}
-	return nil
 }
 
 // writeCertificate writes what was found equal, or gives the reason why not.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,7 +77,7 @@ func (iv *invocation) draft(ctx context.Context, b beginning) error {
 	if err != nil {
 		return err
 	}
-	if err := b.free(); err != nil {
+	if err := mustBeFree(b.output, b.force); err != nil {
 		return err
 	}
 	if d, err = iv.survey(ctx, d, b.output); err != nil {
@@ -89,8 +88,8 @@ func (iv *invocation) draft(ctx context.Context, b beginning) error {
 		return fmt.Errorf("check what is to be written: %w", err)
 	}
 	// It holds references, not secrets; whom a company may see its indices is its own choice.
-	if err := os.WriteFile(b.output, []byte(text), 0o600); err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
+	if err := writeNew(b.output, []byte(text), b.force); err != nil {
+		return err
 	}
 	return iv.showDraft(d, b.output)
 }
@@ -116,19 +115,6 @@ func (b beginning) draft() (draft.Draft, error) {
 		*side.into = draft.Side{URL: side.url, Login: login, CAFile: side.ca}
 	}
 	return d, nil
-}
-
-// free refuses to overwrite.
-func (b beginning) free() error {
-	_, err := os.Lstat(b.output)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), err == nil && b.force:
-		return nil
-	case err != nil:
-		return fmt.Errorf("look whether the configuration is there: %w", err)
-	default:
-		return &usageError{err: fmt.Errorf("%s is there already", b.output), hint: "name another with -o, or overwrite it with --force"}
-	}
 }
 
 // survey asks both clusters what a ferry would find.

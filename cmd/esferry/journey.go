@@ -13,13 +13,6 @@ import (
 	"esferry/internal/ferry"
 )
 
-func obstacles(p ferry.Plan) error {
-	if len(p.Obstacles) == 0 {
-		return nil
-	}
-	return &ferry.ObstacleError{Obstacles: p.Obstacles}
-}
-
 func (iv *invocation) runCommand() *cobra.Command {
 	var cutover, dryRun bool
 	var j job
@@ -65,7 +58,7 @@ func (iv *invocation) travel(ctx context.Context, f *ferry.Ferry, p ferry.Plan, 
 
 // bring carries definitions and baselines.
 func (*invocation) bring(ctx context.Context, f *ferry.Ferry, p ferry.Plan) error {
-	if err := obstacles(p); err != nil {
+	if err := ferry.Obstructed(p.Obstacles); err != nil {
 		return err
 	}
 	carry := func(ctx context.Context) error { return f.Carry(ctx, p) }

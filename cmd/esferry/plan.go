@@ -42,23 +42,26 @@ when it is interrupted. What a run that was killed leaves is removed by the next
 
 // plan shows how each index would travel; what stands in the way is the error.
 func (iv *invocation) plan(ctx context.Context, s *session) error {
-	p, err := s.ferry.Plan(ctx)
+	p, err := iv.showPlanned(ctx, s.ferry)
 	if err != nil {
 		return err
 	}
-	if err := iv.showPlan(p); err != nil {
-		return err
+	return ferry.Obstructed(p.Obstacles)
+}
+
+// showPlanned makes a plan and shows it.
+func (iv *invocation) showPlanned(ctx context.Context, f *ferry.Ferry) (ferry.Plan, error) {
+	p, err := f.Plan(ctx)
+	if err != nil {
+		return p, err
 	}
-	return obstacles(p)
+	return p, iv.showPlan(p)
 }
 
 // tryDocuments is plan, with a trial.
 func (iv *invocation) tryDocuments(ctx context.Context, f *ferry.Ferry, perShard int) error {
-	p, err := f.Plan(ctx)
+	p, err := iv.showPlanned(ctx, f)
 	if err != nil {
-		return err
-	}
-	if err := iv.showPlan(p); err != nil {
 		return err
 	}
 	trials, err := f.Try(ctx, p, perShard)
@@ -68,7 +71,7 @@ func (iv *invocation) tryDocuments(ctx context.Context, f *ferry.Ferry, perShard
 	if err := iv.showTrials(trials); err != nil {
 		return err
 	}
-	if err := obstacles(p); err != nil {
+	if err := ferry.Obstructed(p.Obstacles); err != nil {
 		return err
 	}
 	return f.TrialRefusals(trials)

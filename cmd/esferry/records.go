@@ -3,16 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"esferry/checkpoint"
-	"esferry/checkpoint/boltstore"
 	"esferry/internal/config"
 )
 
@@ -74,21 +71,13 @@ func (iv *invocation) records(ctx context.Context) (c *config.Config, records []
 	if c, err = iv.load(); err != nil {
 		return c, nil, err
 	}
-	store, err := boltstore.OpenReadOnly(ctx, c.Checkpoint.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, nil, nil
-	}
-	if err != nil {
-		return c, nil, fmt.Errorf("open the checkpoint store: %w", err)
-	}
-	records, err = store.List(ctx, c.Name+"/")
-	if closed := store.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return c, nil, fmt.Errorf("read the checkpoint store: %w", err)
-	}
-	return c, records, nil
+	err = looking(ctx, c, func(ctx context.Context, store checkpoint.Store, _ checkpoint.Lease) (err error) {
+		if records, err = store.List(ctx, c.Name+"/"); err != nil {
+			return fmt.Errorf("read the checkpoint store: %w", err)
+		}
+		return nil
+	})
+	return c, records, err
 }
 
 func (iv *invocation) showRecords(name string, records []checkpoint.Record) error {

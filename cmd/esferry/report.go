@@ -3,10 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"esferry/checkpoint/boltstore"
+	"esferry/checkpoint"
 	"esferry/internal/config"
 	"esferry/internal/control"
 	"esferry/internal/ferry"
@@ -80,10 +78,8 @@ With --json it prints the same as one JSON document instead.`,
 // writeNew writes a file for its owner, as a whole or not at all, and over
 // another one only by force.
 func writeNew(path string, content []byte, force bool) (err error) {
-	if !force {
-		if err := mustBeFree(path); err != nil {
-			return err
-		}
+	if err := mustBeFree(path, force); err != nil {
+		return err
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), ".esferry-*")
 	if err != nil {
@@ -169,29 +165,15 @@ func rejectedOf(letters []sink.DeadLetter) page.Rejected {
 }
 
 // readHistory asks the running ferry, or reads the store where none runs.
-func readHistory(ctx context.Context, c *config.Config) (history.History, error) {
-	var h history.History
+func readHistory(ctx context.Context, c *config.Config) (h history.History, err error) {
 	raw, err := control.Do(ctx, c.Checkpoint.Path, historyCommand, nil)
-	if err == nil {
-		if err := json.Unmarshal(raw, &h); err != nil {
-			return h, fmt.Errorf("read the running ferry's answer: %w", err)
-		}
-		return h, nil
+	if running, err := answered(raw, err, &h); running || err != nil {
+		return h, err
 	}
-	if !errors.Is(err, control.ErrNotRunning) {
-		return h, fmt.Errorf("ask the running ferry: %w", err)
-	}
-	store, err := boltstore.OpenReadOnly(ctx, c.Checkpoint.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return history.History{Runs: []history.Run{}, Indices: map[string]history.Index{}}, nil
-	}
-	if err != nil {
-		return h, fmt.Errorf("open the checkpoint store: %w", err)
-	}
-	h, err = history.Load(ctx, store, c.Name)
-	if closed := store.Close(); err == nil && closed != nil {
-		err = fmt.Errorf("close the checkpoint store: %w", closed)
-	}
+	err = looking(ctx, c, func(ctx context.Context, store checkpoint.Store, _ checkpoint.Lease) (err error) {
+		h, err = history.Load(ctx, store, c.Name)
+		return err
+	})
 	return h, err
 }
 

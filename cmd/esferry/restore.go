@@ -52,10 +52,10 @@ func (iv *invocation) wouldRestore(ctx context.Context, f *ferry.Ferry, q ferry.
 	if err != nil {
 		return err
 	}
-	if err := iv.showRestorePlan(p); err != nil || len(p.Obstacles) == 0 {
+	if err := iv.showRestorePlan(p); err != nil {
 		return err
 	}
-	return &ferry.ObstacleError{Obstacles: p.Obstacles}
+	return ferry.Obstructed(p.Obstacles)
 }
 
 func (iv *invocation) restore(ctx context.Context, f *ferry.Ferry, q ferry.RestoreRequest) error {

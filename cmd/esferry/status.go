@@ -5,14 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"esferry/checkpoint"
-	"esferry/checkpoint/boltstore"
 	"esferry/internal/config"
 	"esferry/internal/control"
 	"esferry/internal/ferry"
@@ -47,34 +45,33 @@ func (iv *invocation) statusCommand() *cobra.Command {
 }
 
 // readStatus asks the running ferry, or reads the store where none runs.
-func readStatus(ctx context.Context, c *config.Config) (ferry.Status, error) {
-	var s ferry.Status
+func readStatus(ctx context.Context, c *config.Config) (s ferry.Status, err error) {
 	raw, err := control.Status(ctx, c.Checkpoint.Path)
-	if err == nil {
-		if err := json.Unmarshal(raw, &s); err != nil {
-			return s, fmt.Errorf("read the running ferry's answer: %w", err)
-		}
-		s.Running = true
-		if c.Name == ferry.BackName(s.Name) {
-			return s, &otherWayError{wanted: c.Name, runs: s.Name}
-		}
-		return s, nil
+	if s.Running, err = answered(raw, err, &s); err == nil && s.Running && c.Name == ferry.BackName(s.Name) {
+		return s, &otherWayError{wanted: c.Name, runs: s.Name}
 	}
-	if !errors.Is(err, control.ErrNotRunning) {
-		return s, fmt.Errorf("ask the running ferry: %w", err)
+	if s.Running || err != nil {
+		return s, err
 	}
-	store, err := boltstore.OpenReadOnly(ctx, c.Checkpoint.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return ferry.Status{Name: c.Name, Indices: []ferry.IndexRecord{}}, nil
-	}
-	if err != nil {
-		return s, fmt.Errorf("open the checkpoint store: %w", err)
-	}
-	s, err = storedStatus(ctx, store, c.Name)
-	if closed := store.Close(); err == nil && closed != nil {
-		err = fmt.Errorf("close the checkpoint store: %w", closed)
-	}
+	err = looking(ctx, c, func(ctx context.Context, store checkpoint.Store, _ checkpoint.Lease) (err error) {
+		s, err = storedStatus(ctx, store, c.Name)
+		return err
+	})
 	return s, err
+}
+
+// answered decodes what the running ferry says; false where none runs.
+func answered(raw json.RawMessage, err error, into any) (bool, error) {
+	switch {
+	case errors.Is(err, control.ErrNotRunning):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("ask the running ferry: %w", err)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return false, fmt.Errorf("read the running ferry's answer: %w", err)
+	}
+	return true, nil
 }
 
 // storedStatus puts together what the store of a ferry holds that does not run.

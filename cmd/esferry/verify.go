@@ -59,7 +59,7 @@ neither side took a write meanwhile.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q, days, err := c.request()
 			if err == nil && q.Certify {
-				err = mustBeFree(c.certificate)
+				err = mustBeFree(c.certificate, false)
 			}
 			if err != nil {
 				return err

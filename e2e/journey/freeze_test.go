@@ -28,6 +28,9 @@ func TestFreezeAsksLittle(t *testing.T) {
 	if strings.Contains(o.stdout, "all are looked through") {
 		t.Errorf("what was deleted since the last look was not found by what left: %s", o.stdout)
 	}
+	if !strings.Contains(o.stdout, `"phase":"look for deletes","index":"streamed-logs","docs":`) {
+		t.Error("nothing tells of the look for deletes, which takes minutes of a large index")
+	}
 	asked, written := here.take(), there.take()
 	frozen := underFreeze(t, asked, written)
 	t.Logf("writers were held back for %.2f s; %d requests meanwhile", *o.summary(t).FreezeSeconds, len(frozen))

@@ -80,8 +80,8 @@ func roundUp(n int64) int64 {
 }
 
 // take gives an idle room of that size, or a little larger where the budget has
-// that much, or makes one for n bytes, which may be more; where the bytes of all rooms would exceed the capacity, idle ones of other
-// sizes go.
+// that much, or makes one for n bytes, which may be more; where the bytes of all
+// rooms would exceed the capacity, idle ones of other sizes go.
 func (b *Budget) take(size, n int64) *Room {
 	b.mu.Lock()
 	defer b.mu.Unlock()

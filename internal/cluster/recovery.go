@@ -20,18 +20,8 @@ type Health struct {
 // IndexHealth reads how an index's shards stand; an index that is not there
 // yet has none.
 func (c *Cluster) IndexHealth(ctx context.Context, index string) (Health, error) {
-	var answer struct {
-		Indices map[string]Health
-	}
-	r := request{
-		op: "read the health", index: index, method: http.MethodGet, path: path("_cluster", "health", index),
-		params: params("level", "indices", "timeout", "0s"),
-	}
-	err := c.call(ctx, r, &answer)
-	if err != nil && statusOf(err) != http.StatusRequestTimeout && !NotFound(err) {
-		return Health{}, err
-	}
-	return answer.Indices[index], nil
+	all, err := c.Healths(ctx, []string{index})
+	return all[index], err
 }
 
 // namesAtOnce keeps the address of a request about many indices short enough.

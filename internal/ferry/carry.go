@@ -22,8 +22,8 @@ import (
 // path work at the same time, and a restored index is caught up as soon as its
 // own shards are started. What an earlier run did is not done again.
 func (f *Ferry) Carry(ctx context.Context, p Plan) error {
-	if len(p.Obstacles) > 0 {
-		return &ObstacleError{Obstacles: p.Obstacles}
+	if err := Obstructed(p.Obstacles); err != nil {
+		return err
 	}
 	if err := f.start(ctx); err != nil {
 		return err

@@ -3,14 +3,12 @@ package ferry
 import (
 	"bytes"
 	"context"
-	"slices"
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
 	"esferry/internal/digest"
 	"esferry/internal/reconcile"
 	"esferry/internal/verify"
-	"esferry/sink"
 	"esferry/stream"
 )
 
@@ -128,7 +126,7 @@ func (e *examination) ask(ctx context.Context, suspects []reconcile.Difference) 
 	}
 	answers := make([]answer, len(keys))
 	same := map[cluster.Key]*answer{}
-	var absent []sink.Gone
+	var absent []cluster.Key
 	for i := range answers {
 		a := &answers[i]
 		a.here, a.there = here[i], there[i]
@@ -136,7 +134,7 @@ func (e *examination) ask(ctx context.Context, suspects []reconcile.Difference) 
 		case here[i].Found && there[i].Found && here[i].Version == there[i].Version:
 			same[keys[i]] = a
 		case !here[i].Found && there[i].Found:
-			absent = append(absent, sink.Gone{Key: keys[i], Found: there[i]})
+			absent = append(absent, keys[i])
 		}
 	}
 	if err := e.unlist(ctx, absent, keys, answers); err != nil || !e.content || len(same) == 0 {
@@ -147,21 +145,15 @@ func (e *examination) ask(ctx context.Context, suspects []reconcile.Difference) 
 
 // unlist takes those for equal that the source holds in another shard than their
 // routing says, as the deletes do: no question by id finds them.
-func (e *examination) unlist(ctx context.Context, absent []sink.Gone, keys []cluster.Key, answers []answer) error {
-	if len(absent) == 0 {
-		return nil
-	}
-	gone, err := e.sides.unlisted(ctx, slices.Clone(absent))
+func (e *examination) unlist(ctx context.Context, absent, keys []cluster.Key, answers []answer) error {
+	listed, err := e.sides.listed(ctx, absent)
 	if err != nil {
 		return err
 	}
-	left := map[cluster.Key]bool{}
-	for _, g := range gone {
-		left[g.Key] = true
-	}
-	for _, a := range absent {
-		if at := slices.Index(keys, a.Key); !left[a.Key] {
-			answers[at].here = answers[at].there
+	for i := range answers {
+		// A search by id also lists documents of that id that were not absent.
+		if a := &answers[i]; !a.here.Found && listed[keys[i]] {
+			a.here = a.there
 		}
 	}
 	return nil

@@ -80,7 +80,7 @@ func (f *Ferry) cutOver(ctx context.Context) (Freeze, error) {
 	if err := c.putBack(ctx, early); err != nil {
 		return Freeze{}, err
 	}
-	if err := f.each(ctx, indices, c.ready); err != nil {
+	if err := c.approach(ctx); err != nil {
 		return Freeze{}, err
 	}
 	restore, err := f.unbound(ctx)
@@ -147,6 +147,11 @@ func (c *cutover) dropSurveys() {
 	}
 }
 
+// approach is the last that is done while writers still go on.
+func (c *cutover) approach(ctx context.Context) error {
+	return c.ferry.phase(ctx, "approach the freeze", "", func(ctx context.Context) error { return c.ferry.each(ctx, c.indices, c.ready) })
+}
+
 // ready brings an index to where the freeze finds little to do.
 func (c *cutover) ready(ctx context.Context, ix *index) error {
 	// What came while others had their deletes looked up. Refreshed now, it does
@@ -194,24 +199,9 @@ func (c *cutover) frozen(ctx context.Context) error {
 	}
 	c.began = time.Now()
 	c.freeze.At = c.began.UTC()
-	steps := []struct {
-		name string
-		do   func(ctx context.Context) error
-	}{
-		{"block writes", c.block},
-		{"look for new indices", c.newIndices},
-		{"wait for quiet", func(ctx context.Context) error { return f.each(ctx, c.indices, c.quiet) }},
-		{"last round", func(ctx context.Context) error {
-			return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error { _, err := ix.round(ctx); return err })
-		}},
-		{"deletes", func(ctx context.Context) error { return f.each(ctx, c.indices, c.left) }},
-		{"count", func(ctx context.Context) error { return f.each(ctx, c.indices, c.deletes) }},
-		{"reconcile", func(ctx context.Context) error { return f.each(ctx, c.indices, c.closeWithReconcile) }},
-		{"verify counts", func(ctx context.Context) error { return f.each(ctx, c.indices, c.verify) }},
-		{"keep the way back", c.keepWayBack},
-	}
-	for _, s := range steps {
-		if err := c.step(ctx, s.name, s.do); err != nil {
+	hold := []lapStep{{"block writes", c.block}, {"look for new indices", c.newIndices}, c.withEach("wait for quiet", c.quiet)}
+	for _, s := range append(append(hold, c.lastLap(c.verify)...), lapStep{"keep the way back", c.keepWayBack}) {
+		if err := c.step(ctx, s); err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				return fmt.Errorf("%s: %w", s.name, cause)
 			}
@@ -224,14 +214,39 @@ func (c *cutover) frozen(ctx context.Context) error {
 	return c.pass(ctx)
 }
 
+// lapStep is a part of the freeze.
+type lapStep struct {
+	name string
+	do   func(ctx context.Context) error
+}
+
+// withEach is a step that does something with every index, with all at once.
+func (c *cutover) withEach(name string, do func(ctx context.Context, ix *index) error) lapStep {
+	return lapStep{name, func(ctx context.Context) error { return c.ferry.each(ctx, c.indices, do) }}
+}
+
+// lastLap is what brings both sides to equality between the block and the switch;
+// agree says whether they are there.
+func (c *cutover) lastLap(agree func(ctx context.Context, ix *index) error) []lapStep {
+	return []lapStep{
+		c.withEach("last round", func(ctx context.Context, ix *index) error { _, err := ix.round(ctx); return err }),
+		c.withEach("deletes", c.left),
+		c.withEach("count", c.deletes),
+		c.withEach("reconcile", c.closeWithReconcile),
+		c.withEach("verify counts", agree),
+	}
+}
+
 // finish goes forward only: everything was verified under the freeze.
 func (c *cutover) finish(ctx context.Context) (Freeze, error) {
 	f := c.ferry
-	if err := c.step(ctx, "put settings back", func(ctx context.Context) error { return c.putBack(ctx, beforeSwitch) }); err != nil {
-		return c.freeze, err
-	}
-	if err := c.step(ctx, "switch aliases", func(ctx context.Context) error { return f.switchAliases(ctx, c.indices) }); err != nil {
-		return c.freeze, err
+	for _, s := range []lapStep{
+		{"put settings back", func(ctx context.Context) error { return c.putBack(ctx, beforeSwitch) }},
+		{"switch aliases", func(ctx context.Context) error { return f.switchAliases(ctx, c.indices) }},
+	} {
+		if err := c.step(ctx, s); err != nil {
+			return c.freeze, err
+		}
 	}
 	unfenced(c.indices)
 	c.freeze.Seconds = time.Since(c.began).Seconds()
@@ -251,10 +266,10 @@ func (c *cutover) finish(ctx context.Context) (Freeze, error) {
 	return c.freeze, f.hook(ctx, "switched")
 }
 
-func (c *cutover) step(ctx context.Context, name string, do func(ctx context.Context) error) error {
+func (c *cutover) step(ctx context.Context, s lapStep) error {
 	began := time.Now()
-	err := c.ferry.phase(ctx, name, "", do)
-	c.freeze.Steps = append(c.freeze.Steps, Step{Name: name, Seconds: time.Since(began).Seconds()})
+	err := c.ferry.phase(ctx, s.name, "", s.do)
+	c.freeze.Steps = append(c.freeze.Steps, Step{Name: s.name, Seconds: time.Since(began).Seconds()})
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"esferry/internal/batch"
 	"esferry/internal/cluster"
 	"esferry/internal/group"
 	"esferry/internal/report"
@@ -60,11 +61,8 @@ func (ix *index) deletesOnce(ctx context.Context) error {
 	if err := ix.sinceSurvey(ctx); err != nil {
 		return err
 	}
-	s, err := ix.sides(ctx)
+	s, err := ix.countedSides(ctx)
 	if err != nil {
-		return err
-	}
-	if err := s.count(ctx); err != nil {
 		return err
 	}
 	if s.surplus() == 0 {
@@ -82,7 +80,12 @@ func (ix *index) deletesOnce(ctx context.Context) error {
 	if err := ix.ferry.reading(ctx, s.search); err != nil {
 		return err
 	}
-	return ix.change(ctx, func(r *IndexRecord) { r.Deleted += s.removed.Load() })
+	return s.keepRemoved(ctx)
+}
+
+// keepRemoved makes durable how many documents were deleted.
+func (s *sides) keepRemoved(ctx context.Context) error {
+	return s.index.change(ctx, func(r *IndexRecord) { r.Deleted += s.removed.Load() })
 }
 
 // search looks for what is gone on the source, where it costs least first; a survey
@@ -184,25 +187,40 @@ func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}
 	if !remember && s.survey == nil {
 		return nil, nil
 	}
-	var known map[cluster.Key]struct{}
-	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
-		known = map[cluster.Key]struct{}{}
-		reader := stream.NewReader(s.index.ferry.source, s.index.ferry.budget, stream.Options{IDsOnly: true, Pace: s.index.ferry.pace})
+	known := map[cluster.Key]struct{}{}
+	reader := stream.NewReader(s.index.ferry.source, s.index.ferry.budget, stream.Options{IDsOnly: true, Pace: s.index.ferry.pace})
+	err := eachPage(ctx, reader, p, w, func() { clear(known) }, func(b *batch.Batch) {
+		for i := range b.Docs {
+			if remember {
+				known[cluster.KeyOf(&b.Docs[i])] = struct{}{}
+			}
+		}
+		s.survey.see(b)
+		s.looked(b)
+	})
+	return known, err
+}
+
+// looked tells that a page of ids was looked through: of a large index that takes
+// minutes in which nothing else is to be told.
+func (s *sides) looked(b *batch.Batch) {
+	s.index.ferry.note(report.Event{Kind: report.Progress, Phase: "look for deletes", Index: s.rec.Index, Docs: int64(len(b.Docs))})
+}
+
+// eachPage reads a window's pages, again from its beginning where it could not be
+// read to its end: begin is called before each attempt.
+func eachPage(ctx context.Context, reader *stream.Reader, p shard.Position, w shard.Window, begin func(), see func(*batch.Batch)) error {
+	return retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
+		begin()
 		for b, err := range reader.Read(ctx, p, w) {
 			if err != nil {
 				return err
 			}
-			for i := range b.Docs {
-				if remember {
-					known[cluster.KeyOf(&b.Docs[i])] = struct{}{}
-				}
-			}
-			s.survey.see(b)
+			see(b)
 			b.Release()
 		}
 		return nil
 	})
-	return known, err
 }
 
 // look reads ids in a window of the target, asks the source for each that is not
@@ -255,6 +273,7 @@ func (s *sides) find(ctx context.Context, number int, w shard.Window, within []s
 				doubtful = append(doubtful, goneAt(cluster.KeyOf(d), d.Version, d.SeqNo, d.Term))
 			}
 		}
+		s.looked(b)
 		b.Release()
 		absent, err := s.absent(ctx, doubtful, alive)
 		if err != nil {
@@ -311,28 +330,25 @@ func (s *sides) absent(ctx context.Context, found []sink.Gone, alive func(cluste
 				alive(part[i].Key, there[i])
 			}
 		}
-		gone, err := s.unlisted(ctx, missing)
+		listed, err := s.listed(ctx, keysOf(missing))
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, gone...)
 		for _, one := range missing {
-			if !slices.ContainsFunc(gone, func(g sink.Gone) bool { return g.Key == one.Key }) {
+			if listed[one.Key] {
 				alive(one.Key, cluster.Found{Found: true, SeqNo: -1})
+			} else {
+				out = append(out, one)
 			}
 		}
 	}
 	return out, nil
 }
 
-// unlisted gives those that no search finds on the source.
-func (s *sides) unlisted(ctx context.Context, found []sink.Gone) ([]sink.Gone, error) {
-	if len(found) == 0 {
+// listed tells which of them a search finds on the source.
+func (s *sides) listed(ctx context.Context, missing []cluster.Key) (map[cluster.Key]bool, error) {
+	if len(missing) == 0 {
 		return nil, nil
 	}
-	listed, err := s.index.source().Listed(ctx, s.rec.Index, keysOf(found))
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(slices.Clone(found), func(g sink.Gone) bool { return listed[g.Key] }), nil
+	return s.index.source().Listed(ctx, s.rec.Index, missing)
 }

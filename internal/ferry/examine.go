@@ -55,11 +55,8 @@ type taker interface {
 // examineOnce compares, and repairs where that is asked for: then the
 // Verification tells what it was before.
 func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.RawMessage) (Verification, error) {
-	s, err := ix.sides(ctx)
+	s, err := ix.countedSides(ctx)
 	if err != nil {
-		return Verification{}, err
-	}
-	if err := s.count(ctx); err != nil {
 		return Verification{}, err
 	}
 	e := &examination{
@@ -284,9 +281,8 @@ func (e *examination) tell(ctx context.Context, documents iter.Seq2[*batch.Batch
 }
 
 // documents reads one side's documents, the chosen ones among them, at that side's
-// pace. Where these
-// are few, their contents are asked for by id: the engine then reads the others'
-// ids only.
+// pace. Where these are few, their contents are asked for by id: the engine then
+// reads the others' ids only.
 type documents struct {
 	reader  *stream.Reader
 	fetcher *stream.Fetcher

@@ -1,6 +1,7 @@
 package ferry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,7 +142,7 @@ func (l *Lookout) Ready() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if time.Since(l.held) > lately {
-		return fmt.Errorf("the checkpoint store has not confirmed the lease for %s: %w", lately, or(l.lease, errors.New("not looked yet")))
+		return fmt.Errorf("the checkpoint store has not confirmed the lease for %s: %w", lately, cmp.Or(l.lease, errors.New("not looked yet")))
 	}
 	for _, s := range l.sides {
 		if time.Since(s.Answered) > lately {
@@ -149,11 +150,4 @@ func (l *Lookout) Ready() error {
 		}
 	}
 	return nil
-}
-
-func or(err, fallback error) error {
-	if err != nil {
-		return err
-	}
-	return fallback
 }

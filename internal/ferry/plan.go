@@ -66,6 +66,14 @@ type Plan struct {
 // ObstacleError refuses a ferry before anything is changed.
 type ObstacleError struct{ Obstacles []preflight.Obstacle }
 
+// Obstructed gives an *ObstacleError; nil where nothing stands in the way.
+func Obstructed(obstacles []preflight.Obstacle) error {
+	if len(obstacles) == 0 {
+		return nil
+	}
+	return &ObstacleError{Obstacles: obstacles}
+}
+
 // Error names the first obstacle, and how many more there are.
 func (e *ObstacleError) Error() string {
 	first := e.Obstacles[0]

@@ -68,10 +68,7 @@ func Refusals(found []preflight.Finding) error {
 			obstacles = append(obstacles, preflight.Obstacle{Problem: one.Detail, Remedy: one.Remedy})
 		}
 	}
-	if len(obstacles) == 0 {
-		return nil
-	}
-	return &ObstacleError{Obstacles: obstacles}
+	return Obstructed(obstacles)
 }
 
 // checked tells what every check found, and refuses a cutover that would fail

@@ -26,32 +26,22 @@ func (f *Ferry) Rehearse(ctx context.Context) (Freeze, error) {
 	if err := c.prepare(ctx); err != nil {
 		return Freeze{}, err
 	}
-	if err := f.each(ctx, c.indices, c.ready); err != nil {
+	if err := c.approach(ctx); err != nil {
 		return Freeze{}, err
 	}
 	c.began = time.Now()
 	c.freeze.At = c.began.UTC()
-	if err := f.commits.log.Lap(func() error { return c.lastLap(ctx) }); err != nil {
+	if err := f.commits.log.Lap(func() error { return c.rehearseLap(ctx) }); err != nil {
 		return Freeze{}, fmt.Errorf("rehearse the cutover: %w", err)
 	}
 	c.freeze.Seconds = time.Since(c.began).Seconds()
 	return c.freeze, nil
 }
 
-// lastLap is what a freeze does between the block and the switch; what it takes
-// is kept for the prediction of one.
-func (c *cutover) lastLap(ctx context.Context) error {
-	for _, s := range []struct {
-		name string
-		do   func(ctx context.Context, ix *index) error
-	}{
-		{"last round", func(ctx context.Context, ix *index) error { _, err := ix.round(ctx); return err }},
-		{"deletes", c.left},
-		{"count", c.deletes},
-		{"reconcile", c.closeWithReconcile},
-		{"verify counts", func(ctx context.Context, ix *index) error { return ix.mustAgree(ctx) }},
-	} {
-		if err := c.step(ctx, s.name, func(ctx context.Context) error { return c.ferry.each(ctx, c.indices, s.do) }); err != nil {
+// rehearseLap walks the last lap; what it takes is kept for the prediction of one.
+func (c *cutover) rehearseLap(ctx context.Context) error {
+	for _, s := range c.lastLap(func(ctx context.Context, ix *index) error { return ix.mustAgree(ctx) }) {
+		if err := c.step(ctx, s); err != nil {
 			return err
 		}
 	}

@@ -289,8 +289,8 @@ type Restored struct {
 // end. ErrDifference comes last, where counts differ although the source has
 // not moved since the snapshot.
 func (f *Ferry) Restore(ctx context.Context, p RestorePlan) ([]Restored, error) {
-	if len(p.Obstacles) > 0 {
-		return nil, &ObstacleError{Obstacles: p.Obstacles}
+	if err := Obstructed(p.Obstacles); err != nil {
+		return nil, err
 	}
 	for i := range p.Indices {
 		if err := f.ask(ctx, &p.Indices[i].record); err != nil {

@@ -57,6 +57,18 @@ func (ix *index) sides(ctx context.Context) (*sides, error) {
 	return s, nil
 }
 
+// countedSides gives both sides with their counts.
+func (ix *index) countedSides(ctx context.Context) (*sides, error) {
+	s, err := ix.sides(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.count(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
 // count counts both sides, at the same time, of a target that is still the one
 // that was bound: one that was made anew or restored over since the round may
 // count the same and hold something else.
@@ -109,11 +121,8 @@ func (ix *index) countedAgain(ctx context.Context) (*sides, error) {
 			return s, err
 		}
 	}
-	s, err := ix.sides(ctx)
+	s, err := ix.countedSides(ctx)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.count(ctx); err != nil {
 		return nil, err
 	}
 	return s, s.watch(ctx)

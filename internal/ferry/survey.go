@@ -48,11 +48,8 @@ func (ix *index) takeSurvey(ctx context.Context) error {
 	if !ix.snapshotRecord().numbered() {
 		return ix.deletes(ctx)
 	}
-	s, err := ix.sides(ctx)
+	s, err := ix.countedSides(ctx)
 	if err != nil {
-		return err
-	}
-	if err := s.count(ctx); err != nil {
 		return err
 	}
 	held, err := census.Open(ix.ferry.options.Reconcile.Dir, len(s.source))
@@ -71,7 +68,7 @@ func (ix *index) takeSurvey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return ix.change(ctx, func(r *IndexRecord) { r.Deleted += s.removed.Load() })
+	return s.keepRemoved(ctx)
 }
 
 // dropSurvey forgets what was seen.
@@ -231,14 +228,14 @@ func (s *sides) unlike(ctx context.Context, number int) ([]cluster.Key, error) {
 	}
 	var keys []cluster.Key
 	for part := range slices.Chunk(found, rangesAtOnce) {
-		for b, err := range s.onTarget(part).Read(ctx, s.target[number], w) {
-			if err != nil {
-				return nil, err
-			}
+		read := len(keys)
+		err := eachPage(ctx, s.onTarget(part), s.target[number], w, func() { keys = keys[:read] }, func(b *batch.Batch) {
 			for i := range b.Docs {
 				keys = append(keys, cluster.KeyOf(&b.Docs[i]))
 			}
-			b.Release()
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	return keys, nil
@@ -277,7 +274,7 @@ func (v *survey) judge(ctx context.Context, s *sides, all suspects) error {
 	if s.removed.Load() == 0 {
 		return nil
 	}
-	return s.index.change(ctx, func(r *IndexRecord) { r.Deleted += s.removed.Load() })
+	return s.keepRemoved(ctx)
 }
 
 // stillThere gives those that the target holds, and what it holds of them.

@@ -225,8 +225,5 @@ func (f *Ferry) TrialRefusals(trials []Trial) error {
 			})
 		}
 	}
-	if len(obstacles) == 0 {
-		return nil
-	}
-	return &ObstacleError{Obstacles: obstacles}
+	return Obstructed(obstacles)
 }

@@ -12,7 +12,7 @@ const stale = 24 * time.Hour
 // compared: a difference that is known already would only be found again, under
 // the freeze.
 func compared(_ context.Context, c Crossing) (Finding, error) {
-	const remedy = "run esferry verify -c with this configuration, which compares anew"
+	const remedy = "run esferry verify with this configuration first, which compares anew"
 	var oldest time.Time
 	for _, i := range c.Indices {
 		switch {

@@ -86,6 +86,10 @@ func (l *Lines) progress(e Event) {
 		l.tell(e, "%d of %d, %s", t.done, t.total, Size(t.bytes))
 		return
 	}
+	if t.bytes == 0 {
+		l.tell(e, "%d documents", t.docs)
+		return
+	}
 	l.tell(e, "%d documents, %s", t.docs, Size(t.bytes))
 }
 

@@ -24,6 +24,8 @@ func TestLines(t *testing.T) {
 		{Kind: report.Progress, Index: "users", Docs: 10, Bytes: 100},
 		{Kind: report.Progress, Index: "users", Docs: 5, Bytes: 50, Time: at.Add(7 * time.Second)},
 		{Kind: report.RoundEnded, Index: "users", Docs: 15, Seconds: 1.25, Lag: 3},
+		{Kind: report.Progress, Phase: "look for deletes", Index: "users", Docs: 9},
+		{Kind: report.Progress, Phase: "look for deletes", Index: "users", Docs: 3, Time: at.Add(9 * time.Second)},
 		{Kind: report.Progress, Phase: "snapshot", Done: 1, Total: 3, Amount: report.Amount{Files: 4, TotalFiles: 9, TotalBytes: 5 << 20}, Bytes: 1 << 20},
 		{Kind: report.Progress, Phase: "snapshot", Done: 2, Total: 3, Amount: report.Amount{Files: 6, TotalFiles: 9, TotalBytes: 5 << 20}, Bytes: 2 << 20, Time: at.Add(8 * time.Second)},
 		{Kind: report.Committed, Index: "users"},
@@ -40,6 +42,7 @@ func TestLines(t *testing.T) {
 02:00:06  copy: 7 of 9, 5.0 MiB
 02:00:07  users: 15 documents, 150 B
 02:00:00  users: round: 15 documents in 1.2 s, lag 3
+02:00:09  look for deletes users: 12 documents
 02:00:08  snapshot: 2 of 3 shards, 6 of 9 files, 2.0 MiB of 5.0 MiB
 02:00:00  evil [2J: tries again: busy again
 02:00:00  copy: done in 2.0 s
