@@ -92,6 +92,18 @@ func (w Watermark) Restored(sMax int64) Watermark {
 	return w
 }
 
+// AtSwitch gives the watermark of a way back: both sides hold the same and nobody
+// writes, so that all which p's primary has numbered is on the other side already
+// (protocol 4). Unless that is durable on every copy, it is as with a snapshot: a
+// failover may take back what the other side holds.
+func AtSwitch(p shard.Position) Watermark {
+	w := BeforeSnapshot(p).Restored(p.Max)
+	if p.Quiet() {
+		w.S = w.W
+	}
+	return w
+}
+
 // Settled reports whether the baseline can no longer hold a write that a
 // failover takes back.
 func (w Watermark) Settled() bool { return w.S >= w.W0 }

@@ -229,3 +229,36 @@ func TestBaselineWithoutRestoreDoesNotBegin(t *testing.T) {
 	f("never recorded", checkpoint.BeforeSnapshot(at(1, 10, 12)))
 	f("less than the snapshot must hold", checkpoint.BeforeSnapshot(at(1, 10, 12)).Restored(9))
 }
+
+// What both sides hold at a switch is settled where all of it is durable; else it
+// settles with the first round, or is compared after a failover.
+func TestAtSwitch(t *testing.T) {
+	id := shard.ID{Index: "i"}
+	f := func(p shard.Position, settled bool) {
+		t.Helper()
+		p.Shard, p.Term, p.History = id, 3, "h"
+		w := checkpoint.AtSwitch(p)
+		if w.W != max(p.Global, -1) || w.W0 != w.W || w.Settled() != settled {
+			t.Errorf("%+v: got %+v, want W at the global checkpoint, settled %v", p, w, settled)
+		}
+		now := p
+		now.Global, now.Max = p.Max+5, p.Max+5
+		r, err := w.Begin(now)
+		if err != nil || r.Window.From != w.W || r.Repeat || r.Mark.S != w.W {
+			t.Errorf("%+v: got %+v, %v, want what came since, and all before it settled", p, r, err)
+		}
+		if !settled != r.Rewrites(shard.Window{Shard: id, From: w.W, To: p.Max}) && p.Max > w.W {
+			t.Errorf("%+v: what the switch may hold is not written anew", p)
+		}
+		now.Term++
+		_, err = w.Begin(now)
+		var broken *checkpoint.BindingError
+		if settled && err != nil || !settled && !errors.As(err, &broken) {
+			t.Errorf("%+v, another term: got %v", p, err)
+		}
+	}
+	f(shard.Position{Global: 10, Max: 10}, true)
+	f(shard.Position{Global: -1, Max: -1}, true)
+	f(shard.Position{Global: 7, Max: 10}, false)
+	f(shard.Position{Global: -2, Max: -1}, false)
+}

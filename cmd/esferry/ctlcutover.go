@@ -58,6 +58,14 @@ func (iv *invocation) order(ctx context.Context, command string, wanted ferry.Cu
 	if err != nil {
 		return err
 	}
+	s, err := readStatus(ctx, c)
+	if err != nil {
+		return err
+	}
+	if s.Name == ferry.BackName(c.Name) {
+		// It is the way back that runs, and whose end the store will tell.
+		c = turned(c)
+	}
 	var now *ferry.Attempt
 	if err := iv.tell(ctx, command, struct{}{}, &now); err != nil {
 		return err

@@ -20,14 +20,22 @@ switch, or a freeze of more than cutover.max_freeze, lifts the freeze: the sourc
 serves on.
 
 --dry-run makes the checks and changes nothing. --rehearse also walks the last lap
-while writers go on, without block, hooks and switch, and tells how long it took.`,
-		Example: "  esferry cutover --dry-run -c ferry.yaml\n  esferry cutover --rehearse -c ferry.yaml\n  esferry cutover -c ferry.yaml",
-		Args:    cobra.NoArgs,
+while writers go on, without block, hooks and switch, and tells how long it took.
+
+--reverse goes back to the old cluster: the new one is blocked, the old one gets
+the last of what it took, both are compared, and the old one is as before. No hook
+is run: point the clients back when it has ended.`,
+		Example: "  esferry cutover --dry-run -c ferry.yaml\n  esferry cutover --rehearse -c ferry.yaml\n  esferry cutover -c ferry.yaml\n" +
+			"  esferry cutover --reverse -c ferry.yaml",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dryRun {
 				return iv.withLook(cmd.Context(), func(ctx context.Context, s *session) error { return iv.preflight(ctx, s.ferry) })
 			}
 			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+				if err := iv.ready(ctx, f); err != nil {
+					return err
+				}
 				if rehearse {
 					lap, err := f.Rehearse(ctx)
 					if err != nil {
@@ -43,20 +51,22 @@ while writers go on, without block, hooks and switch, and tells how long it took
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "make the checks before the freeze, and change nothing")
 	cmd.Flags().BoolVar(&rehearse, "rehearse", false, "walk the last lap without block and switch, and tell how long it took")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "rehearse")
+	iv.reversible(cmd)
 	cmd.AddCommand(iv.abortCommand())
 	return cmd
 }
 
 func (iv *invocation) abortCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "abort",
 		Short:   "Lift the freeze of a cutover that did not switch",
-		Example: "  esferry cutover abort -c ferry.yaml",
+		Example: "  esferry cutover abort -c ferry.yaml\n  esferry cutover abort --reverse -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error { return f.Abort(ctx) })
 		},
 	}
+	return iv.reversible(cmd)
 }
 
 // preflight shows the checks; what refuses a cutover is the error.

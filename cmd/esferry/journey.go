@@ -22,24 +22,24 @@ func (iv *invocation) runCommand() *cobra.Command {
 		Long: `run plans, carries policies, pipelines and templates, then the baseline of every
 index by its path, and catches up while writers go on. With --cutover it then holds
 the writers back, carries what is left, verifies, and switches the aliases.
-Killed at any point, the same command goes on.`,
-		Example: "  esferry run -c ferry.yaml\n  esferry run -c ferry.yaml --cutover",
+Killed at any point, the same command goes on.
+
+After a cutover, --reverse is the way back: what the new cluster took since the
+switch, deletes included, is carried to the old one until run is stopped, so that
+returning to it loses nothing. It lifts our write block on the old cluster: keep
+its other writers away. esferry cutover --reverse then goes back.`,
+		Example: "  esferry run -c ferry.yaml\n  esferry run -c ferry.yaml --cutover\n  esferry run --reverse -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dryRun {
 				return iv.withLook(cmd.Context(), iv.plan)
 			}
-			return iv.withJob(cmd.Context(), j, func(ctx context.Context, f *ferry.Ferry) error {
-				p, err := f.Plan(ctx)
-				if err != nil {
-					return err
-				}
-				return iv.travel(ctx, f, p, cutover)
-			})
+			return iv.withJob(cmd.Context(), j, func(ctx context.Context, f *ferry.Ferry) error { return iv.forth(ctx, f, cutover) })
 		},
 	}
 	cmd.Flags().BoolVar(&cutover, "cutover", false, "go on to the end: freeze, last round, verify, switch")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the plan and change nothing")
+	iv.reversible(cmd)
 	j.flags(cmd)
 	return cmd
 }
@@ -119,6 +119,9 @@ nights that were missed are carried by the next one.`,
 				return iv.withLook(cmd.Context(), iv.wouldSync)
 			}
 			return iv.withJob(cmd.Context(), j, func(ctx context.Context, f *ferry.Ferry) error {
+				if err := iv.ready(ctx, f); err != nil {
+					return err
+				}
 				if follow {
 					return f.Follow(ctx, interval)
 				}
@@ -127,9 +130,10 @@ nights that were missed are carried by the next one.`,
 		},
 	}
 	cmd.Flags().BoolVar(&follow, "follow", false, "go on until stopped, or until the cutover that esferry ctl cutover asks for")
-	cmd.Flags().DurationVar(&interval, "interval", 10*time.Second, "with --follow, the pause between two rounds")
+	cmd.Flags().DurationVar(&interval, "interval", followEvery, "with --follow, the pause between two rounds")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "tell what is outstanding of each index, and change nothing")
 	cmd.Flags().IntVar(&j.unchanged, "exit-code-unchanged", 0, "exit with this code where nothing had changed, for schedulers that then skip what follows")
+	iv.reversible(cmd)
 	j.flags(cmd)
 	return cmd
 }

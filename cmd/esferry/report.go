@@ -41,14 +41,14 @@ translated or dropped, rejected documents, the versions of both clusters, and th
 configuration without secrets. It asks neither cluster.
 
 With --json it prints the same as one JSON document instead.`,
-		Example: "  esferry report -c ferry.yaml\n  esferry report -o CHG-4711.html --force -c ferry.yaml\n  esferry report --json -c ferry.yaml | jq .freeze",
+		Example: "  esferry report -c ferry.yaml\n  esferry report -o CHG-4711.html --force -c ferry.yaml\n  esferry report --json -c ferry.yaml | jq .freeze\n  esferry report --reverse -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := iv.load()
 			if err != nil {
 				return err
 			}
-			r, err := gather(cmd.Context(), c)
+			r, err := iv.gather(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
@@ -56,7 +56,7 @@ With --json it prints the same as one JSON document instead.`,
 				return iv.print(r)
 			}
 			if output == "" {
-				output = c.Name + "-report.html"
+				output = strings.ReplaceAll(r.Ferry, "/", "-") + "-report.html"
 			}
 			var text bytes.Buffer
 			if err := page.Write(&text, r); err != nil {
@@ -70,6 +70,7 @@ With --json it prints the same as one JSON document instead.`,
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "the file to write; NAME-report.html by default")
 	cmd.Flags().BoolVar(&force, "force", false, "write over a file that is there")
+	iv.reversible(cmd)
 	_ = cmd.MarkFlagFilename("output", "html") //nolint:errcheck // it fails only for a flag that is not there
 	return cmd
 }
@@ -97,20 +98,30 @@ func writeNew(path string, content []byte, force bool) (err error) {
 }
 
 // gather puts a report together from the store, or from the ferry that runs on it.
-func gather(ctx context.Context, c *config.Config) (page.Report, error) {
+func (iv *invocation) gather(ctx context.Context, written *config.Config) (page.Report, error) {
+	c := written
+	if iv.reverse {
+		c = turned(c)
+	}
 	r := page.Report{Type: "report", Schema: jsonSchema, Ferry: c.Name, Made: time.Now().UTC(), Version: thisBuild().Version, Indices: []page.Index{}}
 	s, err := readStatus(ctx, c)
 	if err != nil {
 		return r, err
 	}
+	if s.Name != c.Name {
+		return r, &otherWayError{wanted: c.Name, runs: s.Name}
+	}
 	if r.History, err = readHistory(ctx, c); err != nil {
 		return r, err
 	}
-	letters, err := deadLetters(c).List()
-	if err != nil {
-		return r, err
+	var letters []sink.DeadLetter
+	if !iv.reverse {
+		// On the way back nothing is set aside.
+		if letters, err = deadLetters(c).List(); err != nil {
+			return r, err
+		}
 	}
-	if r.Config, err = c.Redacted(); err != nil {
+	if r.Config, err = written.Redacted(); err != nil {
 		return r, fmt.Errorf("print the configuration: %w", err)
 	}
 	r.Running, r.Downtime, r.Rejected = s.Running, s.Downtime, rejectedOf(letters)

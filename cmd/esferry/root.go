@@ -41,6 +41,8 @@ type invocation struct {
 	watchers []report.Observer
 	// run is what the command did, once a job has been done.
 	run *runTotals
+	// reverse: the command is about the way back.
+	reverse bool
 }
 
 func (iv *invocation) root() *cobra.Command {

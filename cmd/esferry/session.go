@@ -73,6 +73,10 @@ func (iv *invocation) openSession(ctx context.Context, open opening, fn func(ctx
 	return open(ctx, c, func(ctx context.Context, store checkpoint.Store, lease checkpoint.Lease) error {
 		s.store = store
 		options, err := iv.options(ctx, c, s.source)
+		if err == nil && iv.reverse {
+			s.source, s.target = s.target, s.source
+			options, err = ferry.WayBack(ctx, store, options)
+		}
 		if err != nil {
 			return err
 		}

@@ -24,10 +24,10 @@ func (iv *invocation) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "status",
 		Short:   "Show what the checkpoint store holds, also while the ferry runs",
-		Example: "  esferry status -c ferry.yaml\n  esferry status -c ferry.yaml --watch",
+		Example: "  esferry status -c ferry.yaml\n  esferry status -c ferry.yaml --watch\n  esferry status --reverse -c ferry.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := iv.load()
+			c, err := iv.asked()
 			if err != nil {
 				return err
 			}
@@ -42,13 +42,16 @@ func (iv *invocation) statusCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "show it again every two seconds until stopped")
-	return cmd
+	return iv.reversible(cmd)
 }
 
 // readStatus asks the running ferry, or reads the store where none runs.
 func readStatus(ctx context.Context, c *config.Config) (s ferry.Status, err error) {
 	raw, err := control.Status(ctx, c.Checkpoint.Beside())
-	if s.Running, err = answered(raw, err, &s); s.Running || err != nil {
+	if s.Running, err = answered(raw, err, &s); err == nil && s.Running && c.Name == ferry.BackName(s.Name) {
+		return s, &otherWayError{wanted: c.Name, runs: s.Name}
+	}
+	if s.Running || err != nil {
 		return s, err
 	}
 	err = looking(ctx, c, func(ctx context.Context, store checkpoint.Store, _ checkpoint.Lease) (err error) {

@@ -85,7 +85,7 @@ neither side took a write meanwhile.`,
 	flags.StringVar(&c.from, "from", "", "with --by-day, the first day, such as 2026-11-01")
 	flags.StringVar(&c.to, "to", "", "with --by-day, the last day")
 	flags.BoolVar(&c.all, "all", false, "with --by-day, go on after a day that differs")
-	return cmd
+	return iv.reversible(cmd)
 }
 
 // request makes of the flags what they ask for, and refuses what does not go

@@ -39,7 +39,7 @@ func TestKilledAnywhere(t *testing.T) {
 func (p *pair) cutOverKilled(t *testing.T, yaml string) outcome {
 	t.Helper()
 	for _, phase := range []string{
-		"prepare cutover", "block writes", "wait for quiet", "last round", "deletes", "verify counts", "put settings back", "switch aliases",
+		"prepare cutover", "block writes", "wait for quiet", "last round", "deletes", "verify counts", "keep the way back", "put settings back", "switch aliases",
 	} {
 		killedIn(t, phase, "run", "--cutover", "--json", "-c", yaml)
 		var status struct{ Blocked []string }

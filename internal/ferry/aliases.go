@@ -56,6 +56,10 @@ func (f *Ferry) aliasActions(ctx context.Context, indices []*index) ([]json.RawM
 	actions := fences(indices, there)
 	for _, ix := range indices {
 		rec := ix.snapshotRecord()
+		maps.DeleteFunc(here[rec.Index], func(alias string, _ json.RawMessage) bool {
+			_, unwanted := f.options.Cutover.Unwanted[alias]
+			return unwanted
+		})
 		if len(here[rec.Index]) == 0 {
 			continue
 		}

@@ -32,6 +32,9 @@ func (f *Ferry) Carry(ctx context.Context, p Plan) error {
 	for _, ix := range indices {
 		f.note(report.Event{Kind: report.Planned, Index: ix.id(), Docs: max(0, ix.docs)})
 	}
+	if err := f.letGo(ctx, p); err != nil {
+		return err
+	}
 	restoring := make(chan struct{})
 	busy := semaphore.NewWeighted(max(1, f.options.Stream.Indices))
 	g, ctx := group.New(ctx)
@@ -89,12 +92,18 @@ func pending(indices []*index) []*index {
 func (ix *index) journey(ctx context.Context, restoring <-chan struct{}, busy *semaphore.Weighted) error {
 	if rec := ix.snapshotRecord(); rec.Phase == Planned || rec.Phase == Recorded {
 		bind := ix.create
-		if rec.Path == Snapshot {
+		switch rec.Path {
+		case Snapshot:
 			bind = func(ctx context.Context) error { return ix.awaitRestore(ctx, restoring) }
+		case AtSwitch:
+			bind = ix.turn
+		case Stream:
 		}
 		if err := bind(ctx); err != nil {
 			return err
 		}
+	} else if err := ix.carryFields(ctx); err != nil {
+		return err
 	}
 	if err := busy.Acquire(ctx, 1); err != nil {
 		return err
@@ -328,7 +337,8 @@ func (ix *index) checkSource(ctx context.Context) error {
 		is = "gone"
 	}
 	if is != rec.SourceUUID {
-		return &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: "index uuid", Was: rec.SourceUUID, Is: is, Final: is == "gone" || is == ""}
+		broken := &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: "index uuid", Was: rec.SourceUUID, Is: is, Final: is == "gone" || is == ""}
+		return ix.final(broken, "run the same command again, which goes on without this index")
 	}
 	return nil
 }

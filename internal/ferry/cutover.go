@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"esferry/checkpoint"
 )
 
 // How writers are held back during the freeze.
@@ -27,6 +29,8 @@ type CutoverOptions struct {
 	MaxFreeze time.Duration
 	// Aliases to point to target indices besides those the source has.
 	Aliases map[string]string
+	// Unwanted aliases of the source are left behind.
+	Unwanted map[string]string
 	// Hooks are the programs that Hook runs, by event.
 	Hooks map[string]string
 	// Hook runs the operator's commands for an event: frozen, switched,
@@ -100,6 +104,9 @@ func (e *NothingCarriedError) Error() string {
 
 // NextStep is printed on a line of its own.
 func (e *NothingCarriedError) NextStep() string {
+	if wayBack(e.Ferry) {
+		return "run esferry run --reverse first"
+	}
 	return "run esferry baseline, or esferry run, first"
 }
 
@@ -109,6 +116,8 @@ type cutover struct {
 	indices []*index
 	began   time.Time
 	freeze  Freeze
+	// back are the records of the way back.
+	back []checkpoint.Record
 }
 
 // prepare does before the freeze what takes long: rounds until the lag is small, and
@@ -191,7 +200,7 @@ func (c *cutover) frozen(ctx context.Context) error {
 	c.began = time.Now()
 	c.freeze.At = c.began.UTC()
 	hold := []lapStep{{"block writes", c.block}, {"look for new indices", c.newIndices}, c.withEach("wait for quiet", c.quiet)}
-	for _, s := range append(hold, c.lastLap(c.verify)...) {
+	for _, s := range append(append(hold, c.lastLap(c.verify)...), lapStep{"keep the way back", c.keepWayBack}) {
 		if err := c.step(ctx, s); err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				return fmt.Errorf("%s: %w", s.name, cause)
@@ -202,7 +211,7 @@ func (c *cutover) frozen(ctx context.Context) error {
 	if err := f.forward(ctx); err != nil {
 		return err
 	}
-	return f.change(ctx, func(r *Record) { r.Switching = c.names() })
+	return c.pass(ctx)
 }
 
 // lapStep is a part of the freeze.

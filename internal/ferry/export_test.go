@@ -3,7 +3,10 @@ package ferry
 import (
 	"context"
 
+	"esferry/checkpoint"
+	"esferry/internal/cluster"
 	"esferry/internal/preflight"
+	"esferry/internal/shard"
 )
 
 // Bare gives a ferry without clusters that follows and whose indices are in the
@@ -44,4 +47,29 @@ func Rejections(carried []IndexRecord) Check { return rejections(carried) }
 func Reading(p *Pace) Check                  { return reading(p) }
 func Checks(found []preflight.Finding, unchecked error) []Check {
 	return checks(found, unchecked)
+}
+
+// What refuses the beginning of a way back.
+func EqualAtSwitch(r IndexRecord) error { return r.equalAtSwitch() }
+
+func AsAtSwitch(r IndexRecord, now []shard.Position, numbers, blocked bool) error {
+	return r.asAtSwitch(now, numbers, blocked)
+}
+
+func TypingOf(there cluster.Definition, from, to cluster.Identity) (Typing, error) {
+	return typingOf(there, from, to)
+}
+
+// MustBeSwitched asks a store about an index of a ferry.
+func MustBeSwitched(ctx context.Context, store checkpoint.Store, name string, r IndexRecord) error {
+	f := &Ferry{store: store}
+	f.options.Name = name
+	return (&index{ferry: f, rec: r}).mustBeSwitched(ctx)
+}
+
+// Final gives what breaks a binding for good, as the ferry of that name tells it.
+func Final(name string, broken *checkpoint.BindingError, remedy string) error {
+	f := &Ferry{}
+	f.options.Name = name
+	return (&index{ferry: f}).final(broken, remedy)
 }

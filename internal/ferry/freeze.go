@@ -57,7 +57,7 @@ func (e *NewIndexError) Error() string {
 
 // NextStep is printed on a line of its own.
 func (e *NewIndexError) NextStep() string {
-	return "run esferry run --cutover, which carries it first, or put it under indices.exclude"
+	return "run esferry run --cutover (with --reverse on the way back), which carries it first, or put it under indices.exclude"
 }
 
 // quiet waits until nothing is in flight on the index: all that its primaries

@@ -77,7 +77,7 @@ func (f *Ferry) wrote(before, after IndexRecord) {
 
 // fixedSteps are the freeze's, less those that a lap has too.
 func fixedSteps() []string {
-	return []string{"block writes", "look for new indices", "wait for quiet", "put settings back", "switch aliases"}
+	return []string{"block writes", "look for new indices", "wait for quiet", "keep the way back", "put settings back", "switch aliases"}
 }
 
 // Downtime predicts how long the freeze of a ferry takes; nil where none is to

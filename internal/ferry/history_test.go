@@ -25,7 +25,7 @@ func TestDowntime(t *testing.T) {
 		if (got != nil) != wantThere || got != nil && (got.Known != wantKnown || got.Known == (got.Why != "")) {
 			t.Errorf("%v: got %+v", phases, got)
 		}
-		if got != nil && got.Known && (got.Seconds != 2 || len(got.NotMeasured) != 5) {
+		if got != nil && got.Known && (got.Seconds != 2 || len(got.NotMeasured) != 6) {
 			t.Errorf("%v: got %+v, want the time of a pass, and the steps that were not measured", phases, got)
 		}
 	}

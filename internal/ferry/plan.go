@@ -235,10 +235,13 @@ func (f *Ferry) planIndex(ctx context.Context, p *Plan, index cluster.Index, sou
 	if one.Docs, err = f.source.OfType(sourceType).Count(ctx, index.Name, nil); err != nil {
 		return one, nil, err
 	}
-	one.EstimatedSeconds = float64(index.Bytes) / snapshotBytesPerSecond
-	if one.Path == Stream {
+	switch one.Path {
+	case Snapshot:
+		one.EstimatedSeconds = float64(index.Bytes) / snapshotBytesPerSecond
+	case Stream:
 		one.EstimatedSeconds = float64(index.Bytes) / streamBytesPerSecond
 		one.Notes, obstacles = f.translated(definition, index.Name)
+	case AtSwitch:
 	}
 	return one, obstacles, nil
 }

@@ -331,7 +331,7 @@ func (ix *index) boundTarget(ctx context.Context) (cluster.Index, error) {
 	if !found {
 		is = "gone"
 	}
-	return there, &checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: "target index's uuid", Was: rec.TargetUUID, Is: is, Final: true}
+	return there, ix.final(&checkpoint.BindingError{Shard: shard.ID{Index: rec.Index}, What: "target index's uuid", Was: rec.TargetUUID, Is: is, Final: true}, anotherFerry)
 }
 
 // checkTargetUUID is boundTarget for those who need nothing of the index.

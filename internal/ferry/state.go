@@ -18,10 +18,13 @@ import (
 // Path is how an index's baseline travels.
 type Path string
 
-// The two paths.
+// The paths.
 const (
 	Snapshot Path = "snapshot"
 	Stream   Path = "stream"
+	// AtSwitch travels not at all: both sides held the same when the other way
+	// was switched (protocol 4.1).
+	AtSwitch Path = "switch"
 )
 
 // Delta is how what changed on an index is found.
@@ -91,6 +94,9 @@ type Binding struct {
 	TargetUUID string `json:"target_uuid"`
 	// TargetHistory is the history_uuid of each of the target's shards.
 	TargetHistory []string `json:"target_history"`
+	// TargetMax is the highest sequence number of each of them at the switch that a
+	// way back begins with; nil otherwise.
+	TargetMax []int64 `json:"target_max,omitempty"`
 	// Reconciled: the binding broke once, so that source and target share no
 	// sequence numbers any more.
 	Reconciled bool `json:"reconciled,omitempty"`
@@ -163,6 +169,9 @@ type Record struct {
 	// aliases may have been switched: for them the only way is forward.
 	Switching []string `json:"switching,omitempty"`
 	Freeze    *Freeze  `json:"freeze,omitempty"`
+	// Others are indices of the source that were there at the switch which a way
+	// back begins with, and are none of this ferry's.
+	Others []string `json:"others,omitempty"`
 }
 
 // name tells the record apart: the index, and its type where types are split.

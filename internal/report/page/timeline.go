@@ -142,7 +142,7 @@ func kindOf(phase string) string {
 // a rehearsal else.
 func laneOf(phase string, blocked bool) (name, kind string) {
 	switch phase {
-	case "block writes", "look for new indices", "wait for quiet", "put settings back", "switch aliases":
+	case "block writes", "look for new indices", "wait for quiet", "keep the way back", "put settings back", "switch aliases":
 		return "freeze", "freeze"
 	case "last round", "deletes", "count", "reconcile", "verify counts":
 		if blocked {
