@@ -28,7 +28,11 @@ func TestTheWayBack(t *testing.T) {
 	call(t, "PUT", p.source.URL()+"/code/_settings", `{"index.gc_deletes":"42s"}`)
 	call(t, "PUT", p.target.URL()+"/logs-before/_doc/foreign", `{"mine":true}`)
 	p.noWayBack(t, yaml, "has switched nothing")
-	esferry(t, "run", "--cutover", "-c", yaml).want(t, 0)
+	for line := range strings.SplitSeq(esferry(t, "run", "--cutover", "--json", "-c", yaml).want(t, 0).stdout, "\n") {
+		if hasAll(line, []string{`"phase_ended"`, `"keep the way back"`}) {
+			t.Log(line)
+		}
+	}
 
 	stop := p.hostileOnTarget(t, 120, "code", "logs-2026.11.01", "streamed-logs-new")
 	call(t, "PUT", p.target.URL()+"/code/_mapping", `{"properties":{"since":{"type":"keyword"}}}`)
