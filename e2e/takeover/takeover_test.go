@@ -265,6 +265,7 @@ func TestTakeOver(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("writer %+v", writer.Stats())
+	w.blockedLate(t)
 	w.takenOverInTheFreeze(t)
 	if looks := stopWatching(); looks < 100 {
 		t.Errorf("looked at the watermarks %d times, want a hundred at least", looks)
@@ -374,20 +375,7 @@ func (w *world) blocked(t *testing.T) bool {
 // and must not lift the block that keeps writers off what was left behind.
 func (w *world) takenOverInTheFreeze(t *testing.T) {
 	t.Helper()
-	if err := os.WriteFile(w.hold, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	first := start(t, "run", "--cutover", "--json", "-c", w.yaml)
-	first.await(t, 1, `"block writes"`)
-	for !w.blocked(t) {
-		if err := retry.Sleep(t.Context(), 50*time.Millisecond); err != nil {
-			t.Fatal(err)
-		}
-	}
-	first.signal(t, syscall.SIGSTOP)
-	if err := os.Remove(w.hold); err != nil {
-		t.Fatal(err)
-	}
+	first := w.stoppedInTheFreeze(t)
 	esferry(t, 0, "run", "--cutover", "--json", "-c", w.yaml)
 	first.signal(t, syscall.SIGCONT)
 	code, stderr := first.end(t)
@@ -423,5 +411,49 @@ func (w *world) costs(t *testing.T) (tell func()) {
 		for _, kv := range all.Kvs {
 			t.Logf("%s: %d bytes, written %d times", kv.Key, len(kv.Value), kv.Version)
 		}
+	}
+}
+
+// stoppedInTheFreeze gives a process that was stopped with its block on the source.
+func (w *world) stoppedInTheFreeze(t *testing.T) *process {
+	t.Helper()
+	if err := os.WriteFile(w.hold, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "run", "--cutover", "--json", "-c", w.yaml)
+	p.await(t, 1, `"block writes"`)
+	for !w.blocked(t) {
+		if err := retry.Sleep(t.Context(), 50*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.signal(t, syscall.SIGSTOP)
+	if err := os.Remove(w.hold); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// blockedLate stops a process in its freeze, which the next one lifts. The block
+// comes all the same, as if the request for it had been late: the process that
+// wakes up takes it off again, since nobody counts on it.
+func (w *world) blockedLate(t *testing.T) {
+	t.Helper()
+	first := w.stoppedInTheFreeze(t)
+	esferry(t, 0, "cutover", "abort", "-c", w.yaml)
+	if w.blocked(t) {
+		t.Fatal("the next holder's abort left the block")
+	}
+	if status, answer := lab.Ask(t, "PUT", w.source.URL()+"/logs-a,logs-b/_settings", `{"index.blocks.write":true}`); status != 200 {
+		t.Fatalf("block by hand: status %d: %s", status, answer)
+	}
+	first.signal(t, syscall.SIGCONT)
+	code, stderr := first.end(t)
+	t.Logf("the one that blocked late: exit code %d: %s", code, stderr)
+	if code != 1 || !strings.Contains(stderr, "the lease on this ferry is lost") || strings.Contains(stderr, "stay") {
+		t.Errorf("got exit code %d and %q, want a lease lost, and no block left", code, stderr)
+	}
+	if w.blocked(t) {
+		t.Error("a block stays on the source that nobody counts on")
 	}
 }
