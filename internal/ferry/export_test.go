@@ -2,6 +2,7 @@ package ferry
 
 import (
 	"context"
+	"encoding/json"
 
 	"esferry/internal/preflight"
 )
@@ -45,3 +46,6 @@ func Reading(p *Pace) Check                  { return reading(p) }
 func Checks(found []preflight.Finding, unchecked error) []Check {
 	return checks(found, unchecked)
 }
+
+// Action is one of an alias.
+func Action(verb, index, alias string) json.RawMessage { return action(verb, index, alias) }
