@@ -13,7 +13,8 @@ import (
 // TestAliasActionsAreJSON names indices as engines allow: with control characters,
 // quotes and whatever Unicode has.
 func TestAliasActionsAreJSON(t *testing.T) {
-	f := func(t interface{ Fatalf(format string, args ...any) }, index, alias string) {
+	f := func(t rapid.TB, index, alias string) {
+		t.Helper()
 		var got map[string]map[string]string
 		text := ferry.Action("add", index, alias)
 		if err := json.Unmarshal(text, &got); err != nil {

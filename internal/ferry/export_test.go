@@ -2,6 +2,7 @@ package ferry
 
 import (
 	"context"
+	"encoding/json"
 
 	"esferry/checkpoint"
 	"esferry/internal/cluster"
@@ -73,3 +74,6 @@ func Final(name string, broken *checkpoint.BindingError, remedy string) error {
 	f.options.Name = name
 	return (&index{ferry: f}).final(broken, remedy)
 }
+
+// Action is one of an alias.
+func Action(verb, index, alias string) json.RawMessage { return action(verb, index, alias) }

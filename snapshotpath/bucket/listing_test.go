@@ -93,7 +93,7 @@ func FuzzListing(f *testing.F) {
 		s.mu.Lock()
 		s.body = body
 		s.mu.Unlock()
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 		defer cancel()
 		objects, _ := all(ctx, b) //nolint:errcheck // an error is as good as an answer
 		for _, o := range objects {
