@@ -286,7 +286,9 @@ func TestLeastPrivileges(t *testing.T) {
 	}
 
 	// A source that blocks by a call of its own, and by stream alone.
-	newer := guard(t, lab.For(t).StartFor(t, guardedSpec(lab.ES819)), "source")
+	withKeys := guardedSpec(lab.ES819)
+	withKeys.Keys = true
+	newer := guard(t, lab.For(t).StartFor(t, withKeys), "source")
 	newer.fill(t, "logs-9", `{"properties":{"n":{"type":"long"}}}`)
 	newer.fill(t, "logs-closed", `{"properties":{"n":{"type":"long"}}}`)
 	newer.ask(t, "POST", "/logs-closed/_close", "")
@@ -300,6 +302,7 @@ func TestLeastPrivileges(t *testing.T) {
 	} {
 		s.try(t, yaml, newer, target)
 	}
+	byKey(t, newer, target)
 }
 
 // bearer logs in with a token of one of the engine's own service accounts, which

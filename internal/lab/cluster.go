@@ -37,6 +37,8 @@ type Spec struct {
 	// TLS, with Secure, turns on HTTPS with a certificate of the lab's own: see
 	// Cluster.CAFile.
 	TLS bool
+	// Keys, with Secure on ES819, lets users make API keys.
+	Keys bool
 	// JVM are further options of Java, such as Optimized. They win over the lab's
 	// own.
 	JVM []string
@@ -113,8 +115,11 @@ func (l *Lab) prepare(ctx context.Context, s Spec) (*Cluster, error) {
 		return nil, err
 	}
 	home := l.engineHome
-	if s.S3 != nil {
+	switch {
+	case s.S3 != nil:
 		home = l.s3Home
+	case s.Keys:
+		home = c.keysHome
 	}
 	if c.home, err = home(ctx, s.Engine, c.recipe); err != nil {
 		return nil, err
