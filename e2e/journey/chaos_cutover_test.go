@@ -19,9 +19,10 @@ const cutting = "streamed-cut"
 // cutsOver fails a cutover in one way after another, and lets the last one
 // through.
 func (c *chaos) cutsOver(t *testing.T) {
+	t.Helper()
 	c.load(t, logs(cutting, 200))
 	hook := filepath.Join(c.dir, "hook.sh")
-	if err := os.WriteFile(hook, []byte("#!/bin/sh\necho the hook gives up >&2\nexit 7\n"), 0o700); err != nil { //nolint:gosec // it has to run
+	if err := os.WriteFile(hook, []byte("#!/bin/sh\necho the hook gives up >&2\nexit 7\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	aliases := "cutover: {aliases: {found: " + cutting + "}%s}\n"
@@ -33,6 +34,7 @@ func (c *chaos) cutsOver(t *testing.T) {
 }
 
 func (c *chaos) hookFails(t *testing.T, yaml string) {
+	t.Helper()
 	faultcase.Shows(t, 38, "a hook fails")
 	o := esferry(t, "cutover", "-c", yaml)
 	if o.code == 0 || !strings.Contains(o.stderr, "frozen") || !strings.Contains(o.stderr, "the hook gives up") || !strings.Contains(o.stderr, "the freeze is lifted") {
@@ -44,6 +46,7 @@ func (c *chaos) hookFails(t *testing.T, yaml string) {
 // nameTaken has somebody make an index with the alias's name right before the
 // switch, when all is verified: the block stands, and that has to be said.
 func (c *chaos) nameTaken(t *testing.T, yaml string) {
+	t.Helper()
 	faultcase.Shows(t, 15, "somebody takes the alias's name at the switch")
 	faultcase.Shows(t, 38, "the alias switch fails: it is said that the block stands")
 	var once atomic.Bool

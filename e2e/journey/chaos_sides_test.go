@@ -19,13 +19,14 @@ import (
 
 // noScrolls takes all scroll contexts of the source away for a while.
 func (c *chaos) noScrolls(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 21, "the source's scroll contexts are exhausted")
 	settings := c.source.URL() + "/_cluster/settings"
 	call(t, "PUT", settings, `{"transient":{"search.max_open_scroll_context":2}}`)
 	for range 2 {
 		call(t, "POST", c.source.URL()+"/"+chaotic+"/_search?scroll=5m&size=1&preference=_shards:0", "{}")
 	}
-	c.many(t, 400)
+	c.many(t)
 	var refused atomic.Int64
 	c.here.On(func(w http.ResponseWriter, r *http.Request) bool {
 		if !r.URL.Query().Has("scroll") {
@@ -49,6 +50,7 @@ func (c *chaos) noScrolls(t *testing.T) {
 
 // floodStage does to the target's index what an engine does whose disk is full.
 func (c *chaos) floodStage(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 18, "the flood-stage block appears on the target in mid-run")
 	c.changed(t)
 	var once atomic.Bool
@@ -64,6 +66,7 @@ func (c *chaos) floodStage(t *testing.T) {
 }
 
 func (c *chaos) readOnlyCluster(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 18, "cluster.blocks.read_only on the target")
 	c.changed(t)
 	call(t, "PUT", c.target.URL()+"/_cluster/settings", `{"transient":{"cluster.blocks.read_only":true}}`)
@@ -75,8 +78,9 @@ func (c *chaos) readOnlyCluster(t *testing.T) {
 // stoppedTooLong stops esferry between two pages, lets its scrolls expire and
 // somebody write, and lets it go on.
 func (c *chaos) stoppedTooLong(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 2, "stopped in the middle of a scroll until that has expired")
-	c.many(t, 400)
+	c.many(t)
 	hook, arrived, release := held("/_search/scroll")
 	defer release()
 	c.here.On(hook)
@@ -84,7 +88,7 @@ func (c *chaos) stoppedTooLong(t *testing.T) {
 	reached(t, "the second page", arrived)
 	c.signal(t, run, syscall.SIGSTOP)
 	call(t, "DELETE", c.source.URL()+"/_search/scroll/_all", "")
-	c.many(t, 400)
+	c.many(t)
 	release()
 	c.signal(t, run, syscall.SIGCONT)
 	if code := run.end(t); code != 0 {
@@ -103,9 +107,10 @@ func (c *chaos) signal(t *testing.T, p *process, s syscall.Signal) {
 // copiedStore lets a second machine, to which the store was copied, carry
 // something newer while the first one stands still with a bulk on its way.
 func (c *chaos) copiedStore(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 3, "two machines with copies of one store: the writes of the slower one do not arrive late")
 	faultcase.Shows(t, 2, "a stopped worker's bulk arrives after its successor has written")
-	c.many(t, 400)
+	c.many(t)
 	elsewhere := filepath.Join(c.dir, "elsewhere")
 	if err := os.Mkdir(elsewhere, 0o700); err != nil {
 		t.Fatal(err)
@@ -146,10 +151,10 @@ func (c *chaos) copiedStore(t *testing.T) {
 
 // noRoomForTheStore bounds the size of files, so that the store cannot grow.
 func (c *chaos) noRoomForTheStore(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 34, "no room for the store when it is made")
 	bare := c.config(t, "roomless", chaotic+"-2", "")
 	c.load(t, logs(chaotic+"-2", 50))
-	//nolint:gosec // both are the test's own
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", "ulimit -f 8; exec "+theWorld.binary+" run -c "+bare)
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "roomless.db") {
@@ -163,6 +168,7 @@ func (c *chaos) noRoomForTheStore(t *testing.T) {
 // poison writes documents that the target's mapping does not take among others
 // that it does.
 func (c *chaos) poison(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 25, "mapping conflict: the poison is named, and just it is kept apart")
 	const index = "streamed-poison"
 	c.load(t, logs(index, 50))
@@ -199,6 +205,7 @@ func (c *chaos) poison(t *testing.T) {
 }
 
 func (c *chaos) extremeVersions(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 16, "external versions 0 and near 2^63 on the source")
 	for id, version := range map[string]string{"zero": "0", "high": "9223372036854775806"} {
 		call(t, "PUT", c.source.URL()+"/"+chaotic+"/_doc/"+id+"?refresh=true&version_type=external&version="+version, `{"name":"extreme"}`)
@@ -211,8 +218,9 @@ func (c *chaos) extremeVersions(t *testing.T) {
 
 // sourceVanishes deletes the source's index while it is read; it comes last.
 func (c *chaos) sourceVanishes(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 15, "the source's index is deleted in mid-run")
-	c.many(t, 400)
+	c.many(t)
 	before := count(call(t, "GET", c.target.URL()+"/"+chaotic+"/_count", ""))
 	hook, arrived, release := held("/_search/scroll")
 	defer release()

@@ -129,6 +129,7 @@ func after(n int64, end string, answer http.HandlerFunc) faults.Hook {
 }
 
 func (c *chaos) tokenExpires(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 8, "401 when a token expires in mid-run")
 	expired := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -147,6 +148,7 @@ func (c *chaos) tokenExpires(t *testing.T) {
 }
 
 func (c *chaos) redirected(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 7, "302 to another host in mid-run")
 	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("the other host was asked for %s", r.URL)
@@ -161,6 +163,7 @@ func (c *chaos) redirected(t *testing.T) {
 }
 
 func (c *chaos) byteByByte(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 7, "an answer that comes byte by byte")
 	c.changed(t)
 	var slow atomic.Int64
@@ -223,6 +226,7 @@ func rewritten(t *testing.T, to string, change func(r *http.Request, answer []by
 }
 
 func (c *chaos) anotherCluster(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 22, "another cluster behind the same address")
 	c.changed(t)
 	for _, side := range []struct {
@@ -243,6 +247,7 @@ func (c *chaos) anotherCluster(t *testing.T) {
 
 // seemsEmpty has the source answer as to a user who may see nothing.
 func (c *chaos) seemsEmpty(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 36, "the source answers empty: nothing is deleted")
 	c.changed(t)
 	before := call(t, "POST", c.target.URL()+"/"+chaotic+"/_refresh", "") + call(t, "GET", c.target.URL()+"/"+chaotic+"/_count", "")
@@ -302,6 +307,7 @@ func count(answer string) int {
 // writtenBetween writes a document right after the source was refreshed. Were G
 // read after that, the document would be at or below it, and no scan would see it.
 func (c *chaos) writtenBetween(t *testing.T) {
+	t.Helper()
 	faultcase.Shows(t, 41, "a document that is written between the refresh and the scan")
 	call(t, "PUT", c.source.URL()+"/"+chaotic+"/_settings", `{"index.refresh_interval":"-1"}`)
 	c.changed(t)
@@ -352,12 +358,12 @@ func reached(t *testing.T, what string, arrived <-chan struct{}) {
 	}
 }
 
-// many writes so many documents, so that a window needs several pages.
-func (c *chaos) many(t *testing.T, n int) {
+// many writes hundreds of documents, so that a window needs several pages.
+func (c *chaos) many(t *testing.T) {
 	t.Helper()
 	c.changes++
 	var body bytes.Buffer
-	for i := range n {
+	for i := range 400 {
 		fmt.Fprintf(&body, "{\"index\":{\"_id\":\"many-%d\"}}\n{\"name\":\"many %d\"}\n", i, c.changes)
 	}
 	call(t, "POST", c.source.URL()+"/"+chaotic+"/_bulk?refresh=true", body.String())

@@ -111,6 +111,16 @@ func (r Results) Wrong(claims []Claim) (findings []string) {
 	return findings
 }
 
+// passed counts the claims whose test has passed.
+func (r Results) passed(claims []Claim) (n int) {
+	for _, c := range claims {
+		if o, ran := r.of(c); ran && o.Result == Passed {
+			n++
+		}
+	}
+	return n
+}
+
 // span is when the first and the last of the results were left.
 func (r Results) span() (first, last time.Time) {
 	var at []time.Time
@@ -147,11 +157,11 @@ Written by `+"`make chaos`"+`, which runs the tests and prints what they left; n
 
 After every fault the end is one of two: both sides equal, in ids, versions and contents, at the latest after a rerun; or a refusal that names what is wrong and the next step. Never a success with a difference, a block that is left without a word, settings that are not put back, or a checkpoint ahead of what was acknowledged.
 
-%d faults in %d cases: %d are shown by a test, %d are not and say why. A test may show several; its time is that of the whole test.
+%d faults in %d cases: %d are claimed by a test, %d are not and say why. Of %d claims %d passed in this run; the rows tell of the others, which failed or were not run. A test may claim several; its time is that of the whole test.
 
 | case | fault | shown by | result |
 |---|---|---|---|
-`, stamp(first), stamp(last), shown+missing, len(list), shown, missing)
+`, stamp(first), stamp(last), shown+missing, len(list), shown, missing, len(claims), r.passed(claims))
 	for _, c := range list {
 		fmt.Fprintf(&b, "| **%d** | **%s**: must be %s | | |\n", c.Number, cell(c.Title), cell(c.Must))
 		for _, f := range c.Faults {
