@@ -12,6 +12,7 @@ import (
 
 	"esferry/checkpoint"
 	"esferry/internal/cluster"
+	"esferry/internal/group"
 	"esferry/internal/metadata"
 	"esferry/internal/preflight"
 	"esferry/internal/report"
@@ -22,35 +23,41 @@ import (
 // were just found equal, and nobody writes to either. It is what the way in the
 // other direction begins with, and replaces what that had before (protocol 4.1).
 func (c *cutover) keepWayBack(ctx context.Context) error {
-	f := c.ferry
-	state, err := c.turnedFerry(ctx)
-	if err != nil {
-		return err
-	}
-	value, err := json.Marshal(state)
-	if err != nil {
-		return fmt.Errorf("encode the way back: %w", err)
-	}
+	c.back = nil
 	var mu sync.Mutex
-	c.back = []checkpoint.Record{{Key: state.Name + "/ferry", Value: value}}
-	return f.each(ctx, c.indices, func(ctx context.Context, ix *index) error {
-		if ix.snapshotRecord().SourceType != "" {
-			// Several of them make one index there: WayBack refuses it.
-			return nil
-		}
-		r, err := ix.turned(ctx)
+	keep := func(key string, v any) error {
+		key = otherWay(c.ferry.options.Name) + key
+		value, err := json.Marshal(v)
 		if err != nil {
-			return err
-		}
-		value, err := json.Marshal(r)
-		if err != nil {
-			return fmt.Errorf("encode the way back of index %s: %w", r.Target, err)
+			return fmt.Errorf("encode the way back %s: %w", key, err)
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		c.back = append(c.back, checkpoint.Record{Key: state.Name + "/index/" + r.name(), Value: value})
+		c.back = append(c.back, checkpoint.Record{Key: key, Value: value})
 		return nil
+	}
+	g, _ := group.New(ctx)
+	g.Go("way back of the ferry", func(ctx context.Context) error {
+		state, err := c.turnedFerry(ctx)
+		if err != nil {
+			return err
+		}
+		return keep("/ferry", state)
 	})
+	for _, ix := range c.indices {
+		if ix.snapshotRecord().SourceType != "" {
+			// Several of them make one index there: WayBack refuses it.
+			continue
+		}
+		g.Go("way back of "+ix.id(), func(ctx context.Context) error {
+			r, err := ix.turned(ctx)
+			if err != nil {
+				return err
+			}
+			return keep("/index/"+r.name(), r)
+		})
+	}
+	return g.Wait()
 }
 
 // pass makes durable, in one, that everything is verified and the switch begins,
@@ -109,16 +116,22 @@ func (c *cutover) others(ctx context.Context) ([]string, error) {
 // turned gives the record of the index for the way in the other direction.
 func (ix *index) turned(ctx context.Context) (IndexRecord, error) {
 	f, rec := ix.ferry, ix.snapshotRecord()
-	there, err := ix.boundTarget(ctx)
-	if err != nil {
-		return rec, err
-	}
-	here, err := f.source.Primaries(ctx, rec.Index)
-	if err != nil {
-		return rec, err
-	}
-	now, err := f.target.Primaries(ctx, rec.Target)
-	if err != nil {
+	var there cluster.Index
+	var here, now []shard.Position
+	g, _ := group.New(ctx)
+	g.Go("target of "+rec.Index, func(ctx context.Context) (err error) {
+		there, err = ix.boundTarget(ctx)
+		return err
+	})
+	g.Go("positions of "+rec.Index, func(ctx context.Context) (err error) {
+		here, err = f.source.Primaries(ctx, rec.Index)
+		return err
+	})
+	g.Go("positions of "+rec.Target, func(ctx context.Context) (err error) {
+		now, err = f.target.Primaries(ctx, rec.Target)
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return rec, err
 	}
 	if err := rec.boundTo(now); err != nil {
