@@ -21,7 +21,7 @@ func openStore(ctx context.Context, c config.Checkpoint, name string) (checkpoin
 	}
 	store, err := boltstore.Open(ctx, c.Path)
 	if err != nil {
-		return nil, fmt.Errorf("open the checkpoint store: %w", err)
+		return nil, err
 	}
 	return store, nil
 }
@@ -34,7 +34,7 @@ func openToRead(ctx context.Context, c config.Checkpoint, name string) (checkpoi
 	}
 	store, err := boltstore.OpenReadOnly(ctx, c.Path)
 	if err != nil {
-		return nil, fmt.Errorf("open the checkpoint store: %w", err)
+		return nil, err
 	}
 	return store, nil
 }
@@ -46,7 +46,7 @@ func openEtcd(ctx context.Context, c config.Checkpoint, name string) (checkpoint
 	})
 	if err != nil {
 		// A nil *etcdstore.Store would be a Store that is not nil.
-		return nil, fmt.Errorf("open the checkpoint store: %w", err)
+		return nil, err
 	}
 	return store, nil
 }

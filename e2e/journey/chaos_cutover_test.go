@@ -26,10 +26,12 @@ func (c *chaos) cutsOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	aliases := "cutover: {aliases: {found: " + cutting + "}%s}\n"
-	yaml := c.config(t, "cut", cutting, fmt.Sprintf(aliases, ", hooks: {frozen: ["+hook+"]}"))
+	const pattern = `"` + cutting + `*"`
+	yaml := c.config(t, "cut", pattern, fmt.Sprintf(aliases, ", hooks: {frozen: ["+hook+"]}"))
 	esferry(t, "run", "-c", yaml).want(t, 0)
 	t.Run("a hook fails", func(t *testing.T) { c.hookFails(t, yaml) })
-	c.config(t, "cut", cutting, fmt.Sprintf(aliases, ""))
+	c.config(t, "cut", pattern, fmt.Sprintf(aliases, ""))
+	t.Run("an index comes up with the block", func(t *testing.T) { c.tomorrow(t, yaml) })
 	t.Run("the alias's name is taken", func(t *testing.T) { c.nameTaken(t, yaml) })
 }
 
@@ -41,6 +43,27 @@ func (c *chaos) hookFails(t *testing.T, yaml string) {
 		t.Errorf("got exit code %d, want the hook's failure, and that the freeze is lifted: %s", o.code, tail(o.stderr))
 	}
 	call(t, "PUT", c.source.URL()+"/"+cutting+"/_doc/after-the-hook?refresh=true", `{"name":"after"}`)
+}
+
+// tomorrow has a writer begin its next index when the others are blocked.
+func (c *chaos) tomorrow(t *testing.T, yaml string) {
+	t.Helper()
+	faultcase.Shows(t, 19, "a new daily index comes up with the block")
+	const next = cutting + "-tomorrow"
+	var once atomic.Bool
+	c.here.On(func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/_block/write") && once.CompareAndSwap(false, true) {
+			lab.Ask(t, "PUT", c.source.URL()+"/"+next+"/_doc/1?refresh=true", `{"name":"tomorrow"}`)
+		}
+		return false
+	})
+	o := esferry(t, "cutover", "-c", yaml)
+	c.here.On(nil)
+	if o.code == 0 || !once.Load() || !strings.Contains(o.stderr, "index "+next+" is new on the source") || !strings.Contains(o.stderr, "the freeze is lifted") {
+		t.Errorf("got exit code %d, want the new index's name, and that the freeze is lifted: %s", o.code, tail(o.stderr))
+	}
+	call(t, "PUT", c.source.URL()+"/"+cutting+"/_doc/today?refresh=true", `{"name":"still today"}`)
+	call(t, "DELETE", c.source.URL()+"/"+next, "")
 }
 
 // nameTaken has somebody make an index with the alias's name right before the

@@ -170,17 +170,21 @@ func (c *chaos) noRoomForTheStore(t *testing.T) {
 func (c *chaos) poison(t *testing.T) {
 	t.Helper()
 	faultcase.Shows(t, 25, "mapping conflict: the poison is named, and just it is kept apart")
+	faultcase.Shows(t, 25, "the limit of fields is reached; a strict mapping")
 	const index = "streamed-poison"
 	c.load(t, logs(index, 50))
 	yaml := c.config(t, "poison", index, "stream: {on_reject: dead_letter}\n")
 	esferry(t, "run", "-c", yaml).want(t, 0)
 	// Somebody has mapped the field on the target already.
-	call(t, "PUT", c.target.URL()+"/"+index+"/_mapping", `{"properties":{"bad":{"type":"long"},"when":{"type":"date"}}}`)
+	call(t, "PUT", c.target.URL()+"/"+index+"/_mapping", `{"properties":{"bad":{"type":"long"},"when":{"type":"date"},"tight":{"type":"object","dynamic":"strict"}}}`)
+	call(t, "PUT", c.target.URL()+"/"+index+"/_settings", `{"index.mapping.total_fields.limit":1}`)
 	for i := range 30 {
-		call(t, "PUT", fmt.Sprintf("%s/%s/_doc/good-%d", c.source.URL(), index, i), fmt.Sprintf(`{"name":"good %d"}`, i))
+		call(t, "PUT", fmt.Sprintf("%s/%s/_doc/good-%d", c.source.URL(), index, i), fmt.Sprintf(`{"bad":%d}`, i))
 	}
-	call(t, "PUT", c.source.URL()+"/"+index+"/_doc/poison-1", `{"bad":"no number"}`)
-	call(t, "PUT", c.source.URL()+"/"+index+"/_doc/poison-2", `{"when":"no date"}`)
+	poisons := []string{`{"bad":"no number"}`, `{"when":"no date"}`, `{"tight":{"loose":1}}`, `{"one_field_too_many":1}`}
+	for i, source := range poisons {
+		call(t, "PUT", fmt.Sprintf("%s/%s/_doc/poison-%d", c.source.URL(), index, i), source)
+	}
 	c.config(t, "poison", index, "")
 	if o := esferry(t, "sync", "-c", yaml); o.code == 0 || !strings.Contains(o.stderr, "poison-") || !strings.Contains(o.stderr, index) {
 		t.Errorf("got exit code %d, want a refusal that names document and index: %s", o.code, tail(o.stderr))
@@ -199,8 +203,13 @@ func (c *chaos) poison(t *testing.T) {
 		}
 		kept[letter.ID] = true
 	}
-	if len(kept) != 2 || !kept["poison-1"] || !kept["poison-2"] {
-		t.Errorf("got dead letters of %v, want the two", kept)
+	for i := range poisons {
+		if !kept[fmt.Sprintf("poison-%d", i)] {
+			t.Errorf("got dead letters of %v, want poison-%d among them", kept, i)
+		}
+	}
+	if len(kept) != len(poisons) {
+		t.Errorf("got dead letters of %v, want just those %d", kept, len(poisons))
 	}
 }
 

@@ -78,7 +78,7 @@ func (f *Ferry) VerifyDays(ctx context.Context, q VerifyRequest, days Days) ([]D
 		for i := range found {
 			docs += found[i].Source + found[i].Target
 			if found[i].differs() && different == nil {
-				different = fmt.Errorf("index %s: %w on %s: %d documents on the source, %d on the target", found[i].Index, ErrDifference, found[i].Day, found[i].Source, found[i].Target)
+				different = &CountError{Index: found[i].Index, Day: found[i].Day, Source: found[i].Source, Target: found[i].Target}
 			}
 		}
 		if different != nil && !days.All {

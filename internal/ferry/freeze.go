@@ -105,7 +105,7 @@ func (c *cutover) verify(ctx context.Context, ix *index) error {
 	if counts.Equal || counts.Source == counts.Target+written.Rejected || c.ferry.options.IgnoreDeletes && counts.Target > counts.Source {
 		return nil
 	}
-	return fmt.Errorf("index %s: %w: %d documents on the source, %d on the target", ix.id(), ErrDifference, counts.Source, counts.Target)
+	return &CountError{Index: ix.id(), Source: counts.Source, Target: counts.Target}
 }
 
 // due is when a setting is put back.

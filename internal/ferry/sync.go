@@ -87,7 +87,7 @@ func (ix *index) mustAgree(ctx context.Context) error {
 	if c.Equal || c.Moving || ix.agreesButFor(c) {
 		return nil
 	}
-	return fmt.Errorf("index %s: %w: %d documents on the source, %d on the target", ix.id(), ErrDifference, c.Source, c.Target)
+	return &CountError{Index: ix.id(), Source: c.Source, Target: c.Target}
 }
 
 // agreesButFor reports whether the counts differ by no more than what was
