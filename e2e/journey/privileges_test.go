@@ -286,6 +286,7 @@ func TestLeastPrivileges(t *testing.T) {
 		}
 	}
 	goesBack(t, yaml, source, target)
+	carriesPolicies(t, source)
 
 	// A source that blocks by a call of its own, and by stream alone.
 	withKeys := guardedSpec(lab.ES819)
