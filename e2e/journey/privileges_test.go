@@ -285,7 +285,7 @@ func TestLeastPrivileges(t *testing.T) {
 			source.ask(t, "PUT", "/users/_doc/8", `{"n":88}`)
 		}
 	}
-	goesBack(t, yaml, source, target)
+	goesBack(t, yaml, "users", source, target)
 	carriesPolicies(t, source)
 
 	// A source that blocks by a call of its own, and by stream alone.
@@ -305,6 +305,7 @@ func TestLeastPrivileges(t *testing.T) {
 	} {
 		s.try(t, yaml, newer, target)
 	}
+	goesBack(t, yaml, "logs-9", newer, target)
 	byKey(t, newer, target)
 }
 
