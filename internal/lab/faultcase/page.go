@@ -157,7 +157,7 @@ Written by `+"`make chaos`"+`, which runs the tests and prints what they left; n
 
 After every fault the end is one of two: both sides equal, in ids, versions and contents, at the latest after a rerun; or a refusal that names what is wrong and the next step. Never a success with a difference, a block that is left without a word, settings that are not put back, or a checkpoint ahead of what was acknowledged.
 
-%d faults in %d cases: %d are claimed by a test, %d are not and say why. Of %d claims %d passed in this run; the rows tell of the others, which failed or were not run. A test may claim several; its time is that of the whole test.
+%d faults in %d cases: %d are claimed by a test, %d are not and say why. Of %d claims %d passed in this run; the rows tell of the others, which failed or were not run. A test may claim several; its time is that of the whole test, and of waiting for its turn.
 
 | case | fault | shown by | result |
 |---|---|---|---|
