@@ -20,7 +20,7 @@ type Load struct {
 func (c *Cluster) Loads(ctx context.Context) ([]Load, error) {
 	const op = "ask the nodes for their load"
 	r := request{
-		op: op, method: "GET", path: "/_nodes/stats/thread_pool,os", once: true,
+		op: op, method: "GET", path: path("_nodes", "stats", list([]string{"thread_pool", "os"})), once: true,
 		params: params("filter_path", "_nodes.failed,nodes.*.name,nodes.*.thread_pool.search.queue,nodes.*.thread_pool.search.rejected,nodes.*.os.cpu.percent,nodes.*.os.cpu_percent"),
 	}
 	var answer struct {

@@ -124,6 +124,27 @@ func verbs(ctx context.Context, c *cluster.Cluster, name string) error {
 	)
 }
 
+// nameless makes every call that names nothing of the user's.
+func nameless(ctx context.Context, c *cluster.Cluster) error {
+	return errors.Join(
+		third(c.Watermarks(ctx)),
+		second(c.Probe(ctx)),
+		second(c.Indices(ctx)),
+		second(c.Names(ctx)),
+		second(c.Loads(ctx)),
+		second(c.Disks(ctx)),
+		second(c.DataNodes(ctx)),
+		second(c.DataStreams(ctx)),
+		second(c.Plugins(ctx)),
+		second(c.Restrictions(ctx)),
+		second(c.ListMetadata(ctx, cluster.IndexTemplate)),
+		second(c.Repositories(ctx)),
+		second(c.RunningSnapshots(ctx)),
+		second(c.Healths(ctx, nil)),
+		c.SwitchAliases(ctx, nil),
+	)
+}
+
 func second[A any](_ A, err error) error { return err }
 
 func third[A, B any](_ A, _ B, err error) error { return err }
@@ -145,6 +166,10 @@ func TestEveryVerbIsSignedRightly(t *testing.T) {
 			if s.service.Let() < before+28 {
 				t.Errorf("%s: only %d requests came for %q: %v", service, s.service.Let()-before, name, ended)
 			}
+		}
+		before := s.service.Let()
+		if ended := nameless(t.Context(), c); s.service.Let() < before+14 {
+			t.Errorf("%s: only %d requests came that name nothing: %v", service, s.service.Let()-before, ended)
 		}
 		if refused := s.service.Refused(); len(refused) > 0 {
 			t.Errorf("%s, gzip %t: refused %v, the first: %s", service, gzip, refused, s.service.Said()[0])

@@ -1,4 +1,0 @@
-package cluster
-
-// Impatiently is how Dial opens connections.
-func Impatiently(dial dialer) dialer { return impatiently(dial) }
