@@ -71,7 +71,12 @@ func TestExactUnderFire(t *testing.T) {
 // deleted.
 func (p *pair) hostile(t *testing.T, rate int, indices ...string) (stop func() corpus.Stats) {
 	t.Helper()
-	w := corpus.NewWriter(corpus.WriterOptions{URL: p.source.URL(), Indices: indices, Rate: rate, Seed: 42, Revive: 2500 * time.Millisecond})
+	return hostileAt(t, p.source.URL(), 42, rate, indices)
+}
+
+func hostileAt(t *testing.T, url string, seed uint64, rate int, indices []string) (stop func() corpus.Stats) {
+	t.Helper()
+	w := corpus.NewWriter(corpus.WriterOptions{URL: url, Indices: indices, Rate: rate, Seed: seed, Revive: 2500 * time.Millisecond})
 	g, _ := group.New(t.Context())
 	g.Go("hostile writer", w.Run)
 	t.Cleanup(w.Stop)

@@ -4,10 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"esferry/internal/corpus"
-	"esferry/internal/group"
 	"esferry/internal/lab"
 )
 
@@ -86,17 +84,7 @@ func (p *pair) hostileOnTarget(t *testing.T, rate int, indices ...string) (stop 
 	for _, index := range indices {
 		call(t, "PUT", p.target.URL()+"/"+index+"/_settings", `{"index.gc_deletes":"1s"}`)
 	}
-	w := corpus.NewWriter(corpus.WriterOptions{URL: p.target.URL(), Indices: indices, Rate: rate, Seed: 43, Revive: 2500 * time.Millisecond})
-	g, _ := group.New(t.Context())
-	g.Go("hostile writer", w.Run)
-	t.Cleanup(w.Stop)
-	return func() corpus.Stats {
-		w.Stop()
-		if err := g.Wait(); err != nil {
-			t.Error(err)
-		}
-		return w.Stats()
-	}
+	return hostileAt(t, p.target.URL(), 43, rate, indices)
 }
 
 // comeBackKilled returns, with kills at every stage.
