@@ -211,7 +211,9 @@ func (c *cutover) frozen(ctx context.Context) error {
 	if err := f.forward(ctx); err != nil {
 		return err
 	}
-	return c.pass(ctx)
+	// That everything is verified and the switch begins, and the way back, in one:
+	// there is none from a switch that was not made, nor a switch without one.
+	return f.change(ctx, func(r *Record) { r.Switching = c.names() }, c.back...)
 }
 
 // lapStep is a part of the freeze.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -277,12 +278,17 @@ func (ix *index) enter(ctx context.Context, from Phase, fn func(r *IndexRecord))
 	})
 }
 
-// change is index.change for the ferry's own record.
-func (f *Ferry) change(ctx context.Context, fn func(r *Record)) error {
+// change is index.change for the ferry's own record; others become durable along
+// with it, all or none.
+func (f *Ferry) change(ctx context.Context, fn func(r *Record), along ...checkpoint.Record) error {
 	changed := f.record()
 	fn(&changed)
-	if err := f.keep(ctx, "the checkpoint of ferry "+changed.Name, f.ferryKey(), changed); err != nil {
-		return err
+	value, err := json.Marshal(changed)
+	if err != nil {
+		return fmt.Errorf("encode the checkpoint of ferry %s: %w", changed.Name, err)
+	}
+	if err := f.put(ctx, append(slices.Clip(along), checkpoint.Record{Key: f.ferryKey(), Value: value})...); err != nil {
+		return fmt.Errorf("commit the checkpoint of ferry %s: %w", changed.Name, err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

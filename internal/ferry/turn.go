@@ -60,26 +60,6 @@ func (c *cutover) keepWayBack(ctx context.Context) error {
 	return g.Wait()
 }
 
-// pass makes durable, in one, that everything is verified and the switch begins,
-// and the way back: there is none from a switch that was not made, nor a switch
-// without one.
-func (c *cutover) pass(ctx context.Context) error {
-	f := c.ferry
-	changed := f.record()
-	changed.Switching = c.names()
-	value, err := json.Marshal(changed)
-	if err != nil {
-		return fmt.Errorf("encode the checkpoint of ferry %s: %w", changed.Name, err)
-	}
-	if err := f.put(ctx, append(c.back, checkpoint.Record{Key: f.ferryKey(), Value: value})...); err != nil {
-		return fmt.Errorf("commit the checkpoint of ferry %s: %w", changed.Name, err)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.state = changed
-	return nil
-}
-
 // turnedFerry gives the record of the way in the other direction.
 func (c *cutover) turnedFerry(ctx context.Context) (Record, error) {
 	f := c.ferry
