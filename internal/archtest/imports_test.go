@@ -19,7 +19,7 @@ type row struct {
 
 // Sets of rooms that many rows share.
 var (
-	leaves   = []string{"internal/shard", "internal/batch", "internal/foreign", "internal/group", "internal/jsonscan", "internal/retry"}
+	leaves   = []string{"internal/shard", "internal/batch", "internal/foreign", "internal/group", "internal/jsonscan", "internal/retry", "internal/wire"}
 	engine   = with(leaves, "internal/cluster")
 	compared = with(engine, "internal/digest")
 	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/census", "internal/metadata", "internal/preflight", "internal/report", "internal/history")
@@ -35,6 +35,7 @@ func table() []row {
 		{"internal/shard", nil, nil},
 		{"internal/batch", leaves, []string{"golang.org/x/sync"}},
 		{"internal/foreign", nil, nil},
+		{"internal/wire", nil, nil},
 		{"internal/group", leaves, []string{"golang.org/x/sync"}},
 		{"internal/jsonscan", nil, nil},
 		{"internal/digest", leaves, []string{"github.com/zeebo/xxh3"}},

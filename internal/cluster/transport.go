@@ -11,14 +11,18 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"esferry/internal/retry"
+	"esferry/internal/wire"
 )
+
+// silence is how long a connection may neither give nor take a byte: a little
+// longer than an answer's beginning is waited for.
+const silence = 6 * time.Minute
 
 // Options say where a cluster is and how to enter it.
 type Options struct {
@@ -109,8 +113,8 @@ func newTransport(o Options) (*watching, error) {
 		config.Certificates = []tls.Certificate{pair}
 	}
 	plain := &http.Transport{
-		Proxy:           proxy,
-		DialContext:     impatiently((&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext),
+		Proxy:           http.ProxyFromEnvironment,
+		DialContext:     wire.Patient((&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext, silence),
 		TLSClientConfig: config,
 		// HTTP/2 would put all writers on one connection behind a load balancer.
 		ForceAttemptHTTP2:   false,
@@ -164,16 +168,6 @@ func (t *watching) secrets() *strings.Replacer {
 		}
 	}
 	return strings.NewReplacer(pairs...)
-}
-
-// proxy is the environment's. Its address may hold a password, and net/http quotes
-// one that it cannot read.
-func proxy(r *http.Request) (*url.URL, error) {
-	at, err := http.ProxyFromEnvironment(r)
-	if err != nil {
-		return nil, errors.New("the environment's HTTP_PROXY or HTTPS_PROXY is not the address of a proxy")
-	}
-	return at, nil
 }
 
 // RoundTrip implements http.RoundTripper.

@@ -2,8 +2,6 @@ package bucket
 
 import (
 	"context"
-	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"esferry/internal/retry"
+	"esferry/internal/wire"
 )
 
 // Options say where a bucket is.
@@ -85,40 +84,7 @@ func patient(t *http.Transport) {
 	t.MaxIdleConns = 0
 	// Segments hardly shrink, and lengths must be those that were listed.
 	t.DisableCompression = true
-	proxy := t.Proxy
-	t.Proxy = func(r *http.Request) (*url.URL, error) {
-		at, err := proxy(r)
-		if err != nil {
-			// The address, which the error quotes, may hold a password.
-			return nil, errors.New("the environment's HTTP_PROXY or HTTPS_PROXY is not the address of a proxy")
-		}
-		return at, nil
-	}
-	dial := t.DialContext
-	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return patientConn{conn}, nil
-	}
-}
-
-// patientConn fails reads and writes that make no progress.
-type patientConn struct{ net.Conn }
-
-func (c patientConn) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Read(p)
-}
-
-func (c patientConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(patience)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(p)
+	t.DialContext = wire.Patient(t.DialContext, patience)
 }
 
 func amazon(endpoint string) bool {
