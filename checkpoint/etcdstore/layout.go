@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -54,6 +55,40 @@ func (k keys) part(mark string, n int) string { return fmt.Sprintf("%s%s/%06d", 
 // records begins the keys of all records.
 func (k keys) records() string          { return string(k) + "record/" }
 func (k keys) record(key string) string { return k.records() + key }
+
+// crew begins the keys of the workers and of their answers: both are told of in
+// the order in which they came.
+func (k keys) crew() string { return string(k) + "crew/" }
+
+// seat holds who a worker is, and ends with its lease.
+func (k keys) seat(name string) string { return k.crew() + "seat/" + name }
+
+// answer holds a worker's answer to an errand, and ends with the worker's lease.
+func (k keys) answer(seat, errand string) string { return k.crew() + "answer/" + seat + "/" + errand }
+
+// errands begins the keys of what is asked of a worker; each ends with the lease of
+// whoever asks.
+func (k keys) errands(seat string) string        { return string(k) + "errand/" + seat + "/" }
+func (k keys) errand(seat, errand string) string { return k.errands(seat) + errand }
+
+// terms hold what is announced to all workers, and end with the claim.
+func (k keys) terms() string { return string(k) + "terms" }
+
+// outcome holds how the last run that said so has ended.
+func (k keys) outcome() string { return string(k) + "outcome" }
+
+// told sorts what is told of a crew.
+func told(seated func(seat string, text []byte), answered func(seat, errand string, text []byte)) func(key string, value []byte) {
+	return func(key string, value []byte) {
+		what, name, _ := strings.Cut(key, "/")
+		if what == "seat" {
+			seated(name, value)
+			return
+		}
+		seat, errand, _ := strings.Cut(name, "/")
+		answered(seat, errand, value)
+	}
+}
 
 // mark tells a commit apart from every other one of a ferry.
 func mark(epoch, n uint64) string {

@@ -220,8 +220,17 @@ func holderOf(claim *mvccpb.KeyValue) checkpoint.Holder {
 
 // keep renews the lease, and watches the claim, until ctx ends or it is lost.
 func (s *Store) keep(ctx context.Context, t *tenure) {
-	watched := s.client.Watch(ctx, s.keys.claim(), clientv3.WithRev(t.claimed+1))
-	alive, err := s.client.KeepAlive(ctx, t.id)
+	confirm := func(ctx context.Context) error { return s.confirm(ctx, t) }
+	if t.lost = s.renew(ctx, t.id, s.keys.claim(), t.claimed, confirm); t.lost != nil {
+		close(t.gone)
+	}
+}
+
+// renew renews a lease, and watches the key that ends with it, until ctx ends, and
+// returns nil, or until confirm says that it is lost: *LostError.
+func (s *Store) renew(ctx context.Context, id clientv3.LeaseID, key string, created int64, confirm func(ctx context.Context) error) error {
+	watched := s.client.Watch(ctx, key, clientv3.WithRev(created+1))
+	alive, err := s.client.KeepAlive(ctx, id)
 	for err == nil {
 		select {
 		case _, ok := <-alive:
@@ -239,16 +248,16 @@ func (s *Store) keep(ctx context.Context, t *tenure) {
 			}
 		}
 		if ctx.Err() != nil {
-			return
+			break
 		}
-		if err = s.confirm(ctx, t); err == nil {
-			alive, err = s.client.KeepAlive(ctx, t.id)
+		if err = confirm(ctx); err == nil {
+			alive, err = s.client.KeepAlive(ctx, id)
 		}
 	}
-	if ctx.Err() == nil {
-		t.lost = s.lostBy(err)
-		close(t.gone)
+	if over := ctx.Err(); over == nil {
+		return s.lostBy(err)
 	}
+	return nil
 }
 
 // confirm asks the cluster whether the claim stands; *LostError where it does not.

@@ -55,6 +55,7 @@ func codeOf(ctx context.Context, err error) int {
 		held     *checkpoint.HeldError
 		obstacle *ferry.ObstacleError
 		same     *unchangedError
+		ended    *runEndedError
 	)
 	switch {
 	case err == nil:
@@ -71,6 +72,8 @@ func codeOf(ctx context.Context, err error) int {
 		return exitRejected
 	case errors.As(err, &same):
 		return same.code
+	case errors.As(err, &ended):
+		return ended.Code
 	default:
 		return exitFailed
 	}

@@ -79,7 +79,7 @@ process holds this ferry, 130 interrupted.`,
 		return &usageError{err: err, hint: cmd.CommandPath() + " --help lists the flags"}
 	})
 	root.AddCommand(
-		iv.initCommand(), iv.planCommand(), iv.runCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
+		iv.initCommand(), iv.planCommand(), iv.runCommand(), iv.workerCommand(), iv.baselineCommand(), iv.syncCommand(), iv.backfillCommand(),
 		iv.verifyCommand(), iv.cutoverCommand(), iv.statusCommand(), iv.checkpointCommand(), iv.deadletterCommand(),
 		iv.metadataCommand(), iv.repoCommand(), iv.snapshotCommand(), iv.restoreCommand(), iv.serveCommand(), iv.ctlCommand(), iv.reportCommand(), iv.manualCommand(),
 	)

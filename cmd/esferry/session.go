@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"esferry/checkpoint"
+	"esferry/checkpoint/etcdstore"
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
 	"esferry/internal/config"
@@ -23,19 +24,26 @@ type session struct {
 	config         *config.Config
 	source, target *cluster.Cluster
 	store          checkpoint.Store
+	lease          checkpoint.Lease
 	ferry          *ferry.Ferry
+	// desk is where workers are asked; nil for stores that have none.
+	desk *etcdstore.Desk
 }
 
 // withFerry opens a ferry, serves its control socket while fn works with it,
 // and closes everything.
 func (iv *invocation) withFerry(ctx context.Context, fn func(ctx context.Context, f *ferry.Ferry) error) error {
 	return iv.withSession(ctx, func(ctx context.Context, s *session) error {
+		if err := s.employ(); err != nil {
+			return err
+		}
 		serving, stop := context.WithCancel(ctx)
 		g, _ := group.New(serving)
 		g.Go("control socket", func(ctx context.Context) error {
 			return control.Serve(ctx, s.config.Checkpoint.Beside(), steering{ferry: s.ferry})
 		})
 		g.Go("source's health", s.ferry.Heed)
+		g.Go("workers", s.ferry.Lead)
 		var result error
 		g.Go("command", func(ctx context.Context) error {
 			defer stop()
@@ -45,9 +53,9 @@ func (iv *invocation) withFerry(ctx context.Context, fn func(ctx context.Context
 		err := g.Wait()
 		if result != nil || errors.Is(err, context.Canceled) && ctx.Err() == nil {
 			// The socket ends with the command; only the command's end counts.
-			return result
+			err = result
 		}
-		return err
+		return s.conclude(ctx, iv.command, err)
 	})
 }
 
@@ -71,7 +79,7 @@ func (iv *invocation) openSession(ctx context.Context, open opening, fn func(ctx
 	defer s.source.Close()
 	defer s.target.Close()
 	return open(ctx, c, func(ctx context.Context, store checkpoint.Store, lease checkpoint.Lease) error {
-		s.store = store
+		s.store, s.lease = store, lease
 		options, err := iv.options(ctx, c, s.source)
 		if err == nil && iv.reverse {
 			s.source, s.target = s.target, s.source
@@ -112,12 +120,17 @@ func holding(ctx context.Context, c *config.Config, fn func(ctx context.Context,
 	return whileHeld(ctx, store, func(ctx context.Context) error { return fn(ctx, store, lease) })
 }
 
-func acquire(ctx context.Context, store checkpoint.Store) (checkpoint.Lease, error) {
+// holderHere is this process.
+func holderHere() checkpoint.Holder {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	lease, err := store.Acquire(ctx, checkpoint.Holder{Host: host, PID: os.Getpid(), Since: time.Now().UTC()})
+	return checkpoint.Holder{Host: host, PID: os.Getpid(), Since: time.Now().UTC()}
+}
+
+func acquire(ctx context.Context, store checkpoint.Store) (checkpoint.Lease, error) {
+	lease, err := store.Acquire(ctx, holderHere())
 	if err != nil {
 		return lease, fmt.Errorf("take hold of the ferry: %w", err)
 	}

@@ -40,15 +40,19 @@ func openToRead(ctx context.Context, c config.Checkpoint, name string) (checkpoi
 }
 
 func openEtcd(ctx context.Context, c config.Checkpoint, name string) (checkpoint.Store, error) {
-	store, err := etcdstore.Open(ctx, etcdstore.Options{
-		Endpoints: c.Endpoints, Root: c.Prefix + name + "/", Username: c.Username, Password: c.Password.Reveal(),
-		CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, InsecureSkipVerify: c.TLS.InsecureSkipVerify,
-	})
+	store, err := openEtcdStore(ctx, c, name)
 	if err != nil {
 		// A nil *etcdstore.Store would be a Store that is not nil.
 		return nil, err
 	}
 	return store, nil
+}
+
+func openEtcdStore(ctx context.Context, c config.Checkpoint, name string) (*etcdstore.Store, error) {
+	return etcdstore.Open(ctx, etcdstore.Options{
+		Endpoints: c.Endpoints, Root: c.Prefix + name + "/", Username: c.Username, Password: c.Password.Reveal(),
+		CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, InsecureSkipVerify: c.TLS.InsecureSkipVerify,
+	})
 }
 
 // restoreStore makes an embedded store anew from its export.

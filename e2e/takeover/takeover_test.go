@@ -61,18 +61,20 @@ func start(t *testing.T, args ...string) *process {
 // await waits for n further events that hold the words.
 func (p *process) await(t *testing.T, n int, words string) {
 	t.Helper()
-	late := time.After(40 * time.Second)
+	late := time.After(2 * time.Minute)
+	var said []string
 	for n > 0 {
 		select {
 		case line, ok := <-p.lines:
 			if !ok {
 				t.Fatalf("it ended before %q: %s", words, p.stderr)
 			}
+			said = append(said, line)
 			if strings.Contains(line, words) {
 				n--
 			}
 		case <-late:
-			t.Fatalf("no %q within 40 s", words)
+			t.Fatalf("no %q within two minutes, only\n%s\n%s", words, strings.Join(said[max(0, len(said)-20):], "\n"), p.stderr)
 		}
 	}
 }
@@ -135,7 +137,10 @@ type world struct {
 
 var indices = []string{"logs-a", "logs-b"}
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { t.Helper(); return newWorldOf(t, 2000, "") }
+
+// newWorldOf has so many documents in each index, and more in its configuration.
+func newWorldOf(t *testing.T, docs int, more string) *world {
 	t.Helper()
 	l := lab.For(t)
 	w := &world{
@@ -151,7 +156,7 @@ func newWorld(t *testing.T) *world {
 		if err := e.Create(t.Context(), name, 2, ""); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Load(t.Context(), name, corpus.Logs(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), 2000, uint64(i))); err != nil {
+		if _, err := e.Load(t.Context(), name, corpus.Logs(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), docs, uint64(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -163,7 +168,7 @@ target: {url: %s}
 indices: {include: ["logs-*"]}
 checkpoint: {store: etcd, endpoints: [%s]}
 cutover: {hooks: {frozen: [sh, -c, 'while [ -e %s ]; do sleep 0.1; done']}}
-`, w.source.URL(), w.target.URL(), strings.Join(w.etcd.endpoints(), ", "), w.hold)
+%s`, w.source.URL(), w.target.URL(), strings.Join(w.etcd.endpoints(), ", "), w.hold, more)
 	if err := os.WriteFile(w.yaml, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

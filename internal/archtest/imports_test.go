@@ -19,7 +19,7 @@ type row struct {
 
 // Sets of rooms that many rows share.
 var (
-	leaves   = []string{"internal/shard", "internal/batch", "internal/foreign", "internal/group", "internal/jsonscan", "internal/retry", "internal/wire"}
+	leaves   = []string{"internal/shard", "internal/batch", "internal/foreign", "internal/group", "internal/jsonscan", "internal/retry", "internal/wire", "internal/workers"}
 	engine   = with(leaves, "internal/cluster")
 	compared = with(engine, "internal/digest")
 	journey  = with(engine, "checkpoint", "stream", "sink", "snapshotpath", "snapshotpath/bucket", "internal/digest", "internal/verify", "internal/reconcile", "internal/census", "internal/metadata", "internal/preflight", "internal/report", "internal/history")
@@ -36,6 +36,7 @@ func table() []row {
 		{"internal/batch", leaves, []string{"golang.org/x/sync"}},
 		{"internal/foreign", nil, nil},
 		{"internal/wire", nil, nil},
+		{"internal/workers", leaves, nil},
 		{"internal/group", leaves, []string{"golang.org/x/sync"}},
 		{"internal/jsonscan", nil, nil},
 		{"internal/digest", leaves, []string{"github.com/zeebo/xxh3"}},
@@ -44,7 +45,7 @@ func table() []row {
 
 		{"checkpoint", []string{"internal/shard"}, nil},
 		{"checkpoint/boltstore", []string{"checkpoint", "internal/shard"}, []string{"go.etcd.io/bbolt"}},
-		{"checkpoint/etcdstore", []string{"checkpoint", "internal/group", "internal/retry"}, []string{"go.etcd.io/etcd", "go.uber.org/zap", "google.golang.org/grpc"}},
+		{"checkpoint/etcdstore", []string{"checkpoint", "internal/group", "internal/retry", "internal/workers"}, []string{"go.etcd.io/etcd", "go.uber.org/zap", "google.golang.org/grpc"}},
 		{"checkpoint/storetest", with(leaves, "checkpoint"), []string{"github.com/google/go-cmp", "pgregory.net/rapid"}},
 
 		{"internal/cluster", with(leaves, "internal/joint"), []string{"github.com/olivere/elastic/v7", "github.com/aws/aws-sdk-go-v2", "github.com/klauspost/compress"}},

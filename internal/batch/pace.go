@@ -53,8 +53,10 @@ type PaceState struct {
 // passes, and the bounds hold on average. All of it can change at any time, and
 // whoever waits hears of it. Safe for concurrent use; nil bounds nothing.
 type Pace struct {
-	mu      sync.Mutex
-	state   PaceState
+	mu    sync.Mutex
+	state PaceState
+	// parties share the bounds, this process being one of them.
+	parties int64
 	owed    [3]float64
 	at      time.Time
 	changed chan struct{}
@@ -62,7 +64,7 @@ type Pace struct {
 
 // NewPace gives a pace with these bounds.
 func NewPace(r Rates) *Pace {
-	return &Pace{state: PaceState{Rates: r, Share: 1}, at: time.Now(), changed: make(chan struct{})}
+	return &Pace{state: PaceState{Rates: r, Share: 1}, parties: 1, at: time.Now(), changed: make(chan struct{})}
 }
 
 // State tells how the pace stands.
@@ -74,6 +76,12 @@ func (p *Pace) State() PaceState {
 
 // Set changes the bounds.
 func (p *Pace) Set(r Rates) { p.change(func(s *PaceState) { s.Rates = r }) }
+
+// Divide leaves this process one part of so many of each bound: others have the
+// rest.
+func (p *Pace) Divide(parties int) {
+	p.change(func(*PaceState) { p.parties = int64(max(1, parties)) })
+}
 
 // Brake lets readers spend at most a share of their time waiting for the source;
 // 1 takes the brake off.
@@ -120,15 +128,17 @@ func (p *Pace) Page(docs int, bytes int64) (int, int64) {
 	if p == nil {
 		return docs, bytes
 	}
-	s := p.State()
-	if s.Lifted {
+	p.mu.Lock()
+	lifted, limits := p.state.Lifted, p.limits()
+	p.mu.Unlock()
+	if lifted {
 		return docs, bytes
 	}
-	if s.Rates.Docs > 0 {
-		docs = int(min(int64(docs), s.Rates.Docs*int64(ahead/time.Second)))
+	if limits[0] > 0 {
+		docs = int(min(int64(docs), limits[0]*int64(ahead/time.Second)))
 	}
-	if s.Rates.Bytes > 0 {
-		bytes = min(bytes, s.Rates.Bytes*int64(ahead/time.Second))
+	if limits[1] > 0 {
+		bytes = min(bytes, limits[1]*int64(ahead/time.Second))
 	}
 	return docs, bytes
 }
@@ -145,15 +155,24 @@ func (p *Pace) change(fn func(s *PaceState)) <-chan struct{} {
 	return p.changed
 }
 
-// limits are the bounds in the order of owed.
-func (s PaceState) limits() [3]int64 { return [3]int64{s.Rates.Docs, s.Rates.Bytes, s.Rates.Requests} }
+// limits are this process's part of the bounds, in the order of owed. A bound that
+// has fewer than one for each is one.
+func (p *Pace) limits() [3]int64 {
+	limits := [3]int64{p.state.Rates.Docs, p.state.Rates.Bytes, p.state.Rates.Requests}
+	for i, total := range limits {
+		if total > 0 {
+			limits[i] = max(1, total/p.parties)
+		}
+	}
+	return limits
+}
 
 // settle pays off what time has paid since the last call.
 func (p *Pace) settle() {
 	now := time.Now()
 	passed := now.Sub(p.at).Seconds()
 	p.at = now
-	for i, limit := range p.state.limits() {
+	for i, limit := range p.limits() {
 		p.owed[i] = max(p.owed[i]-passed*float64(limit), -credit.Seconds()*float64(limit))
 		if limit == 0 || p.state.Lifted {
 			p.owed[i] = 0
@@ -175,7 +194,7 @@ func (p *Pace) ask(rested time.Time, took time.Duration) (wait time.Duration, ch
 	default:
 		rest := min(time.Duration(float64(took)*(1/s.Share-1)), longestRest)
 		wait = rested.Add(rest).Sub(p.at)
-		for i, limit := range s.limits() {
+		for i, limit := range p.limits() {
 			if p.owed[i] > 0 {
 				// Rounded up: a timer that fires early would only be set again.
 				wait = max(wait, time.Duration(p.owed[i]/float64(limit)*float64(time.Second))+1)

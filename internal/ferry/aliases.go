@@ -105,6 +105,9 @@ func action(verb, index, alias string) json.RawMessage {
 // that is deleted under the ferry does not come back by itself (protocol 6). It
 // belongs before the first write of a process.
 func (ix *index) fence(ctx context.Context) error {
+	if err := ix.bar(ctx); err != nil {
+		return err
+	}
 	ix.fencing.Lock()
 	defer ix.fencing.Unlock()
 	if ix.alias != "" {
@@ -162,6 +165,7 @@ func unfenced(indices []*index) {
 		ix.fencing.Lock()
 		ix.alias = ""
 		ix.fencing.Unlock()
+		ix.lent.settled()
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/semaphore"
-
 	"esferry/checkpoint"
 	"esferry/internal/cluster"
 	"esferry/internal/group"
@@ -36,7 +34,7 @@ func (f *Ferry) Carry(ctx context.Context, p Plan) error {
 		return err
 	}
 	restoring := make(chan struct{})
-	busy := semaphore.NewWeighted(max(1, f.options.Stream.Indices))
+	busy := f.gate()
 	g, ctx := group.New(ctx)
 	waiting := pending(indices)
 	if len(waiting) > 0 {
@@ -89,7 +87,7 @@ func pending(indices []*index) []*index {
 }
 
 // journey walks one index from wherever it stands to a small lag.
-func (ix *index) journey(ctx context.Context, restoring <-chan struct{}, busy *semaphore.Weighted) error {
+func (ix *index) journey(ctx context.Context, restoring <-chan struct{}, busy gate) error {
 	if rec := ix.snapshotRecord(); rec.Phase == Planned || rec.Phase == Recorded {
 		bind := ix.create
 		switch rec.Path {
@@ -105,10 +103,11 @@ func (ix *index) journey(ctx context.Context, restoring <-chan struct{}, busy *s
 	} else if err := ix.carryFields(ctx); err != nil {
 		return err
 	}
-	if err := busy.Acquire(ctx, 1); err != nil {
+	leave, err := busy.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer busy.Release(1)
+	defer leave()
 	name := "catch up"
 	if rec := ix.snapshotRecord(); rec.Path == Stream && rec.Phase == Bound {
 		name = "stream"

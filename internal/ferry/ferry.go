@@ -9,13 +9,12 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"esferry/checkpoint"
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
 	"esferry/internal/joint"
 	"esferry/internal/report"
+	"esferry/internal/workers"
 	"esferry/sink"
 	"esferry/snapshotpath"
 )
@@ -106,17 +105,9 @@ type Ferry struct {
 	store          checkpoint.Store
 	lease          checkpoint.Lease
 	options        Options
-	// budget is shared by all pages on their way; contents by those that writers
-	// look at to settle conflicts, which must not wait for the others.
-	budget, contents *batch.Budget
-	// controller paces all writers.
-	controller *sink.Controller
+	means
 	// commits of records that are made durable at the same time, and the history.
 	commits ledger
-	// busy bounds the indices that documents are read of.
-	busy *semaphore.Weighted
-	// pace of all readers of the source.
-	pace *batch.Pace
 
 	mu      sync.Mutex
 	state   Record
@@ -124,17 +115,40 @@ type Ferry struct {
 	helm
 }
 
+// means are what documents are carried with, for all indices together.
+type means struct {
+	// budget is shared by all pages on their way; contents by those that writers
+	// look at to settle conflicts, which must not wait for the others.
+	budget, contents *batch.Budget
+	// controller paces all writers.
+	controller *sink.Controller
+	// busy bounds the indices that documents are read of.
+	busy gate
+	// pace of all readers of the source.
+	pace *batch.Pace
+	// pool of other processes that carry, too; nil for none.
+	pool *workers.Pool
+}
+
+// newMeans gives what the options allow.
+func newMeans(s StreamOptions, limits sink.Limits, paced func(p sink.Pace)) means {
+	return means{
+		budget: batch.NewBudget(s.Memory), contents: batch.NewBudget(4 * s.PageBytes), pace: batch.NewPace(s.Rates),
+		controller: sink.NewController(limits, paced),
+	}
+}
+
 // Open gives a ferry between two probed clusters, with the state that the
 // store holds of it. The lease must have been acquired from that store.
 func Open(ctx context.Context, source, target *cluster.Cluster, store checkpoint.Store, lease checkpoint.Lease, o Options) (*Ferry, error) {
 	f := &Ferry{
 		source: source, target: target, store: store, lease: lease, options: o,
-		budget: batch.NewBudget(o.Stream.Memory), contents: batch.NewBudget(4 * o.Stream.PageBytes), pace: batch.NewPace(o.Stream.Rates),
-		busy: semaphore.NewWeighted(max(1, o.Stream.Indices)), helm: helm{asked: make(chan struct{}, 1)},
+		helm: helm{asked: make(chan struct{}, 1), writers: o.Stream.Writers},
 	}
-	f.controller = sink.NewController(f.limits(ctx), func(p sink.Pace) {
+	f.means = newMeans(o.Stream, f.limits(ctx), func(p sink.Pace) {
 		f.note(report.Event{Kind: report.Adapted, Done: int64(p.Writers), Total: int64(p.Most), Bytes: int64(p.BulkBytes), Busy: p.Busy})
 	})
+	f.busy = f.gate()
 	f.commits.Calls = joint.New(f.commitAll, f.commitOne)
 	if err := errors.Join(f.load(ctx), f.recall(ctx)); err != nil {
 		return nil, err
@@ -172,9 +186,16 @@ func (f *Ferry) limits(ctx context.Context) sink.Limits {
 	return sink.Limits{Writers: s.Writers, Most: min(writersPerNode*nodes, mostWriters), MaxBytes: int(s.BulkBytes)}
 }
 
-// SetWriters fixes the bulk requests at once, over all indices; 0 adapts them to
-// the target. Safe for concurrent use.
-func (f *Ferry) SetWriters(n int) { f.controller.SetWriters(n) }
+// SetWriters fixes the bulk requests at once, over all indices and all workers; 0
+// adapts them to the target. Safe for concurrent use.
+func (f *Ferry) SetWriters(n int) {
+	f.mu.Lock()
+	f.writers = n
+	f.mu.Unlock()
+	if f.pool == nil {
+		f.controller.SetWriters(n)
+	}
+}
 
 // OtherClusterError says that a URL leads to another cluster than the one this
 // ferry's state was made with.

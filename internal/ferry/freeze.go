@@ -229,17 +229,22 @@ func (f *Ferry) each(ctx context.Context, indices []*index, do func(ctx context.
 // largestFirst does something with a few indices at a time, those with the most
 // outstanding first: a large one that begins last is waited for alone.
 func (f *Ferry) largestFirst(ctx context.Context, indices []*index, do func(ctx context.Context, ix *index) error) error {
-	g, _ := group.New(ctx)
-	g.SetLimit(int(max(1, f.options.Stream.Indices)))
+	busy := f.gate()
+	g, inner := group.New(ctx)
 	for _, ix := range slices.SortedStableFunc(slices.Values(indices), func(a, b *index) int { return cmp.Compare(b.outstanding(), a.outstanding()) }) {
+		leave, err := busy.enter(inner)
+		if err != nil {
+			break
+		}
 		g.Go("index "+ix.id(), func(ctx context.Context) error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
+			defer leave()
 			return do(ctx, ix)
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 // outstanding is about how many operations are still to be carried.
@@ -254,9 +259,10 @@ func (ix *index) outstanding() int64 {
 // reading does what reads and writes an index's documents, of a few indices at a
 // time. It must not be called from within itself.
 func (f *Ferry) reading(ctx context.Context, do func(ctx context.Context) error) error {
-	if err := f.busy.Acquire(ctx, 1); err != nil {
+	leave, err := f.busy.enter(ctx)
+	if err != nil {
 		return err
 	}
-	defer f.busy.Release(1)
+	defer leave()
 	return do(ctx)
 }

@@ -56,6 +56,10 @@ type helm struct {
 	attempt *Attempt
 	// giveUp ends the attempt; nil where none can be given up.
 	giveUp context.CancelCauseFunc
+	// writers that were asked for, over all processes; 0 adapts.
+	writers int
+	// carrying is how many processes carry, this one among them; 0 for it alone.
+	carrying int
 	// braked tells why the source's health holds the readers back.
 	braked string
 }

@@ -12,6 +12,7 @@ import (
 	"esferry/internal/report"
 	"esferry/internal/retry"
 	"esferry/internal/shard"
+	"esferry/internal/workers"
 	"esferry/sink"
 	"esferry/stream"
 )
@@ -63,6 +64,8 @@ type pipe struct {
 	seen func(b *batch.Batch)
 	// every is the least time between two commits.
 	every time.Duration
+	// lender has some windows carried by other processes; nil has none.
+	lender *lender
 
 	// outstanding operations, by which indices are told apart that write at the
 	// same time.
@@ -78,32 +81,27 @@ func (p *pipe) run(ctx context.Context, tasks []task) error {
 	if len(tasks) == 0 {
 		return nil
 	}
-	work := make(chan task, len(tasks))
-	for _, t := range spread(tasks) {
-		work <- t
+	tasks = spread(tasks)
+	for _, t := range tasks {
 		p.outstanding.Add(p.operations(t.window, len(tasks)))
 	}
-	close(work)
 	// One page waits while others are written and read; more would only take
 	// memory.
 	parcels := make(chan parcel, 1)
 	acks := make(chan shard.Window, len(tasks))
+	dealt := make(chan struct{})
 
 	g, _ := group.New(ctx)
-	var reading sync.WaitGroup
-	for range min(readersOf(p.readers, tasks), len(tasks)) {
-		reading.Add(1)
-		g.Go("reader of "+p.index, func(ctx context.Context) error {
-			defer reading.Done()
-			return p.read(ctx, work, parcels, acks)
-		})
-	}
+	g.Go("reading "+p.index, func(ctx context.Context) error {
+		defer close(dealt)
+		return p.dealer(parcels, acks, tasks).deal(ctx, tasks)
+	})
 	writing := &crew{pipe: p, group: g, parcels: parcels, acks: acks}
 	for range fewestWriters {
 		writing.hire() //nolint:contextcheck // the group hands the context on
 	}
 	g.Go("end of reading "+p.index, func(context.Context) error {
-		reading.Wait()
+		<-dealt
 		close(parcels)
 		writing.ended.Wait()
 		close(acks)
@@ -119,6 +117,22 @@ func (p *pipe) run(ctx context.Context, tasks []task) error {
 	return err
 }
 
+// dealer says who reads the windows: this process's readers, and workers.
+func (p *pipe) dealer(parcels chan<- parcel, acks chan<- shard.Window, tasks []task) *dealer {
+	d := &dealer{
+		index: p.index, readers: min(readersOf(p.readers, tasks), len(tasks)),
+		here: func(ctx context.Context, t task) error { return p.read(ctx, t, parcels, acks) },
+	}
+	if p.lender != nil {
+		d.readers = part(d.readers, p.lender.parties())
+		d.hire = p.lender.hire
+		d.there = func(ctx context.Context, hand *workers.Hand, t task) error {
+			return p.carried(ctx, hand, t, parcels, acks)
+		}
+	}
+	return d
+}
+
 // result is the sum of verdicts so far.
 func (p *pipe) result() sink.Result {
 	p.mu.Lock()
@@ -126,18 +140,37 @@ func (p *pipe) result() sink.Result {
 	return p.sum
 }
 
-// read takes windows and sends their batches on. A window that was interrupted
-// is read again as a whole, as a new flight: the old one can never land.
-func (p *pipe) read(ctx context.Context, work <-chan task, parcels chan<- parcel, acks chan<- shard.Window) error {
-	for t := range work {
-		policy := retry.Policy{Notify: func(err error, _ time.Duration) {
-			p.observe(report.Event{Kind: report.Retried, Window: t.window, Message: err.Error()})
-		}}
-		if err := retry.Do(ctx, policy, func(ctx context.Context) error { return p.fly(ctx, t, parcels, acks) }); err != nil {
-			return err
-		}
+// read takes a window and sends its batches on. One that was interrupted is read
+// again as a whole, as a new flight: the old one can never land.
+func (p *pipe) read(ctx context.Context, t task, parcels chan<- parcel, acks chan<- shard.Window) error {
+	policy := retry.Policy{Notify: func(err error, _ time.Duration) {
+		p.observe(report.Event{Kind: report.Retried, Window: t.window, Message: err.Error()})
+	}}
+	return retry.Do(ctx, policy, func(ctx context.Context) error { return p.fly(ctx, t, parcels, acks) })
+}
+
+// carried has a window carried by a worker, or carries it where that one does not:
+// what the worker may have done of it is done again.
+func (p *pipe) carried(ctx context.Context, hand *workers.Hand, t task, parcels chan<- parcel, acks chan<- shard.Window) error {
+	c, refused, err := p.lender.carry(ctx, hand, t)
+	if refused {
+		p.observe(report.Event{Kind: report.Retried, Window: t.window, Message: err.Error()})
+		return p.read(ctx, t, parcels, acks)
 	}
-	return ctx.Err()
+	if err != nil {
+		return err
+	}
+	p.book(c.Written)
+	p.observe(report.Event{Kind: report.Progress, Window: t.window, Docs: c.Written.Documents(), Bytes: c.Bytes, Lag: p.outstanding.Load()})
+	acks <- t.window
+	return nil
+}
+
+// book adds to the sum of verdicts.
+func (p *pipe) book(r sink.Result) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sum = p.sum.Add(r)
 }
 
 func (p *pipe) fly(ctx context.Context, t task, parcels chan<- parcel, acks chan<- shard.Window) error {
@@ -179,9 +212,7 @@ func (p *pipe) write(ctx context.Context, c parcel, acks chan<- shard.Window) er
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	p.sum = p.sum.Add(r)
-	p.mu.Unlock()
+	p.book(r)
 	p.observe(report.Event{Kind: report.Progress, Window: c.flight.window, Docs: docs, Bytes: bytes, Lag: p.outstanding.Load()})
 	c.flight.touch(acks)
 	return nil

@@ -356,7 +356,7 @@ func (ix *index) pipe(o stream.Options) *pipe {
 	}
 	p := &pipe{
 		index: rec.Index, readers: f.options.Stream.Readers, docs: ix.docs, observer: f.options.Observer, every: every,
-		reader: stream.NewReader(ix.source(), f.budget, ix.paced(o)), controller: f.controller,
+		reader: stream.NewReader(ix.source(), f.budget, ix.paced(o)), controller: f.controller, lender: ix.lender(o.Query),
 	}
 	writing := ix.writing()
 	writing.Urgency = p.outstanding.Load

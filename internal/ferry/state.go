@@ -204,6 +204,8 @@ type index struct {
 	// fencing guards alias, which this process writes through, once it has one.
 	fencing sync.Mutex
 	alias   string
+	// lent to workers.
+	lent loans
 	// strict: what the translog holds counts only once a commit has it (S2.3.4).
 	strict bool
 	// counted are both sides where the look for deletes found as many documents

@@ -1,0 +1,160 @@
+package takeover_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"esferry/internal/corpus"
+	"esferry/internal/group"
+	"esferry/internal/lab"
+	"esferry/internal/lab/faultcase"
+	"esferry/internal/retry"
+)
+
+// workersVariable is how long the workers are troubled: longer than in CI, on wish.
+const workersVariable = "WORKERS"
+
+// crew is workers of one ferry that die, are stopped, wake up, and are replaced.
+type crew struct {
+	world *world
+	all   []*process
+	// stopped ones wake up at their time.
+	stopped map[*process]time.Time
+	killed  int
+	woken   []*process
+}
+
+func (c *crew) hire(t *testing.T) {
+	t.Helper()
+	c.all = append(c.all, start(t, "worker", "--follow", "--interval", "200ms", "--json", "-c", c.world.yaml))
+}
+
+// trouble kills one worker and stops another, every few seconds; who is stopped is
+// woken past its lease. There are four that run all the time.
+func (c *crew) trouble(t *testing.T, r *rand.Rand, turn int) {
+	t.Helper()
+	i := r.IntN(len(c.all))
+	victim := c.all[i]
+	c.all = append(c.all[:i], c.all[i+1:]...)
+	if turn%2 == 0 {
+		victim.signal(t, syscall.SIGKILL)
+		victim.end(t)
+		c.killed++
+	} else {
+		victim.signal(t, syscall.SIGSTOP)
+		c.stopped[victim] = time.Now().Add(12 * time.Second)
+	}
+	c.hire(t)
+	c.wake(t, time.Now())
+}
+
+// wake continues those who are stopped until then.
+func (c *crew) wake(t *testing.T, until time.Time) {
+	t.Helper()
+	for p, at := range c.stopped {
+		if until.After(at) {
+			p.signal(t, syscall.SIGCONT)
+			delete(c.stopped, p)
+			c.woken = append(c.woken, p)
+		}
+	}
+}
+
+// TestWorkers has four workers carry two indices that a hostile writer writes to.
+// Every few seconds one is killed, or stopped past its lease and woken, whoever
+// leads among them. No watermark goes back, what the woken ones write to the store
+// is refused, and both sides are equal in the end.
+func TestWorkers(t *testing.T) {
+	faultcase.Shows(t, 2, "a worker of many is stopped past its lease, and wakes up")
+	faultcase.Shows(t, 1, "workers of one ferry are killed, whoever leads among them")
+	lasting := 30 * time.Second
+	if text := os.Getenv(workersVariable); text != "" {
+		var err error
+		if lasting, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// So slow that windows are under way all the time.
+	const rate = "stream: {rate: {docs_per_second: 800}}\n"
+	w := newWorldOf(t, int(lasting.Seconds())*500+15_000, rate)
+	writer := corpus.NewWriter(corpus.WriterOptions{URL: w.source.URL(), Indices: indices, Rate: 100, Seed: 42, Revive: 2500 * time.Millisecond})
+	g, _ := group.New(t.Context())
+	g.Go("hostile writer", writer.Run)
+	t.Cleanup(writer.Stop)
+	stopWatching := w.watch(t)
+
+	c := &crew{world: w, stopped: map[*process]time.Time{}}
+	c.hire(t)
+	c.all[0].await(t, 1, `"progress"`)
+	c.hire(t)
+	c.oneWakesUp(t, c.all[1])
+	for range 2 {
+		c.hire(t)
+	}
+	r := rand.New(rand.NewPCG(42, 0))
+	for until, turn := time.Now().Add(lasting), 0; time.Now().Before(until); turn++ {
+		if err := retry.Sleep(t.Context(), 4*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		c.trouble(t, r, turn)
+	}
+	for len(c.stopped) > 0 {
+		c.wake(t, time.Now())
+		if err := retry.Sleep(t.Context(), 100*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writer.Stop()
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+	for _, p := range slices.Concat(c.all, c.woken) {
+		p.signal(t, syscall.SIGTERM)
+	}
+	for _, p := range slices.Concat(c.all, c.woken) {
+		if code, stderr := p.end(t); code != 130 {
+			t.Errorf("a worker that was told to end: got exit code %d, want 130: %s", code, stderr)
+		}
+	}
+	t.Logf("killed %d, woken %d; writer %+v", c.killed, len(c.woken)+1, writer.Stats())
+	text, err := os.ReadFile(w.yaml)
+	if err == nil {
+		err = os.WriteFile(w.yaml, []byte(strings.Replace(string(text), rate, "", 1)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	esferry(t, 0, "worker", "--cutover", "--json", "-c", w.yaml)
+	if looks := stopWatching(); looks < 100 {
+		t.Errorf("looked at the watermarks %d times, want a hundred at least", looks)
+	}
+	for _, index := range indices {
+		d, err := lab.Compare(t.Context(), w.source.URL(), w.target.URL(), index, index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !d.Equal() || d.Source == 0 {
+			t.Errorf("index %s: %s", index, d)
+		}
+	}
+}
+
+// oneWakesUp stops a worker in the middle of a window past its lease: when it
+// wakes up, what it writes to the store is refused, and it takes another seat.
+func (c *crew) oneWakesUp(t *testing.T, p *process) {
+	t.Helper()
+	p.await(t, 1, `"progress"`)
+	p.signal(t, syscall.SIGSTOP)
+	c.all[0].forget()
+	// Its windows are carried by others.
+	c.all[0].await(t, 1, fmt.Sprintf("worker pid %d on", p.cmd.Process.Pid))
+	p.signal(t, syscall.SIGCONT)
+	p.await(t, 1, "the store has refused")
+	p.await(t, 1, `"progress"`)
+}

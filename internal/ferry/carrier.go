@@ -1,0 +1,100 @@
+package ferry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"esferry/internal/batch"
+	"esferry/internal/cluster"
+	"esferry/internal/report"
+	"esferry/internal/shard"
+	"esferry/sink"
+	"esferry/stream"
+)
+
+// Carrier carries windows of a ferry that another process leads: it reads and
+// writes, and decides nothing. It keeps no rejected documents: a window that has
+// one is the leader's again. Safe for concurrent use.
+type Carrier struct {
+	ferry *Ferry
+}
+
+// NewCarrier gives a carrier between two probed clusters.
+func NewCarrier(ctx context.Context, source, target *cluster.Cluster, o Options) *Carrier {
+	o.Reject = nil
+	f := &Ferry{source: source, target: target, options: o}
+	f.means = newMeans(o.Stream, f.limits(ctx), func(p sink.Pace) {
+		f.note(report.Event{Kind: report.Adapted, Done: int64(p.Writers), Total: int64(p.Most), Bytes: int64(p.BulkBytes), Busy: p.Busy})
+	})
+	return &Carrier{ferry: f}
+}
+
+// Room is how many windows a carrier of these options reads at a time.
+func Room(o StreamOptions) int {
+	if o.Readers > 0 {
+		return o.Readers
+	}
+	return mostReaders
+}
+
+// Heed takes over the bounds that all processes share.
+func (c *Carrier) Heed(text []byte) error {
+	var t Terms
+	if err := json.Unmarshal(text, &t); err != nil {
+		return fmt.Errorf("decode the terms that all workers share: %w", err)
+	}
+	pace := c.ferry.pace
+	pace.Divide(t.Parties)
+	pace.Set(t.Rates)
+	if t.Share > 0 {
+		pace.Brake(t.Share)
+	}
+	c.ferry.controller.SetWriters(part(t.Writers, t.Parties))
+	if !t.Paused {
+		pace.Resume()
+		return nil
+	}
+	return pace.Pause()
+}
+
+// Do carries one Errand, and gives what became of it (Carried) once every document
+// has its verdict.
+func (c *Carrier) Do(ctx context.Context, text []byte) (json.RawMessage, error) {
+	var e Errand
+	if err := json.Unmarshal(text, &e); err != nil {
+		return nil, fmt.Errorf("decode what is asked: %w", err)
+	}
+	if err := c.mustBeOurs(e); err != nil {
+		return nil, err
+	}
+	ix := &index{ferry: c.ferry, rec: IndexRecord{Index: e.Index, Target: e.Target, Typing: e.Typing}, docs: e.Docs, alias: e.Alias}
+	p := ix.pipe(stream.Options{Query: e.Query})
+	p.readers = 1
+	p.landed = func(shard.Window) error { return nil }
+	p.commit = func(context.Context) error { return nil }
+	var bytes atomic.Int64
+	p.seen = func(b *batch.Batch) { bytes.Add(b.Bytes()) }
+	if err := p.run(ctx, []task{{window: e.Window, position: e.Position, versioning: e.Versioning}}); err != nil {
+		return nil, err
+	}
+	return json.Marshal(Carried{Written: p.result(), Bytes: bytes.Load()})
+}
+
+// mustBeOurs refuses what is asked by a ferry between other clusters, and what is
+// not fenced.
+func (c *Carrier) mustBeOurs(e Errand) error {
+	f := c.ferry
+	if is := f.source.Identity().UUID; is != e.SourceCluster {
+		return &OtherClusterError{Ferry: f.options.Name, Side: "source", Was: e.SourceCluster, Is: is}
+	}
+	if is := f.target.Identity().UUID; is != e.TargetCluster {
+		return &OtherClusterError{Ferry: f.options.Name, Side: "target", Was: e.TargetCluster, Is: is}
+	}
+	if e.Alias == "" {
+		return errors.New("no alias was given to write through")
+	}
+	return nil
+}

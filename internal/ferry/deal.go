@@ -1,0 +1,100 @@
+package ferry
+
+import (
+	"context"
+
+	"golang.org/x/sync/semaphore"
+
+	"esferry/internal/group"
+	"esferry/internal/workers"
+)
+
+// mostParties bounds how far the indices that are read at once grow with the
+// processes that carry them.
+const mostParties = 64
+
+// dealer gives an index's windows to this process's readers and to workers,
+// whoever has room first.
+type dealer struct {
+	index string
+	// readers of this process.
+	readers int
+	// here carries a task in this process.
+	here func(ctx context.Context, t task) error
+	// hire waits for a worker with room; nil where there are none.
+	hire func(ctx context.Context) (*workers.Hand, error)
+	// there has a task carried by a worker, and frees the hand.
+	there func(ctx context.Context, hand *workers.Hand, t task) error
+}
+
+// deal returns when each task is done, in any order but begun in theirs, or with
+// the first error, after every goroutine has ended.
+func (d *dealer) deal(ctx context.Context, tasks []task) error {
+	work := make(chan task, len(tasks))
+	for _, t := range tasks {
+		work <- t
+	}
+	close(work)
+	g, inner := group.New(ctx)
+	// Where a reader finds nothing more to do, there is nothing to lend either.
+	lending, enough := context.WithCancel(inner)
+	defer enough()
+	for range d.readers {
+		g.Go("reader of "+d.index, func(ctx context.Context) error {
+			defer enough()
+			for t := range work {
+				if err := d.here(ctx, t); err != nil {
+					return err
+				}
+			}
+			return ctx.Err()
+		})
+	}
+	if d.hire != nil {
+		g.Go("lender of "+d.index, func(context.Context) error {
+			d.lend(lending, work, func(hand *workers.Hand, t task) { //nolint:contextcheck // the group hands the context on
+				g.Go("worker for "+d.index, func(ctx context.Context) error { return d.there(ctx, hand, t) })
+			})
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// lend gives tasks to workers as long as there are some left, and workers with
+// room.
+func (d *dealer) lend(ctx context.Context, work <-chan task, begin func(hand *workers.Hand, t task)) {
+	for {
+		hand, err := d.hire(ctx)
+		if err != nil {
+			return
+		}
+		t, more := <-work
+		if !more {
+			hand.Free()
+			return
+		}
+		begin(hand, t)
+	}
+}
+
+// gate bounds the indices that are worked on at once: as many as the options say,
+// for each process that carries them.
+type gate struct {
+	places  *semaphore.Weighted
+	parties func() int
+}
+
+// gate gives a new one: who is through one may want through another.
+func (f *Ferry) gate() gate {
+	return gate{places: semaphore.NewWeighted(max(1, f.options.Stream.Indices) * mostParties), parties: f.parties}
+}
+
+// enter waits for a place, first come first served; the error is ctx's.
+func (g gate) enter(ctx context.Context) (leave func(), err error) {
+	weight := int64(mostParties / max(1, min(g.parties(), mostParties)))
+	if err := g.places.Acquire(ctx, weight); err != nil {
+		return nil, err
+	}
+	return func() { g.places.Release(weight) }, nil
+}
