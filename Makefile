@@ -42,7 +42,7 @@ test: unit search e2e ## everything, real engines included: what CI runs
 .PHONY: unit
 unit: ## tests without engines, under a minute
 	$(GO) test -race ./...
-	$(GO) test -count=1 -run Million ./internal/reconcile
+	$(GO) test -count=1 -run 'Million|TenThousand' ./internal/reconcile ./internal/ferry
 
 .PHONY: search
 search: ## search every history of the protocol's model: half a minute

@@ -37,6 +37,7 @@ func table() []row {
 		{"internal/foreign", nil, nil},
 		{"internal/wire", nil, nil},
 		{"internal/workers", leaves, nil},
+		{"internal/workers/workerstest", []string{"internal/workers"}, nil},
 		{"internal/group", leaves, []string{"golang.org/x/sync"}},
 		{"internal/jsonscan", nil, nil},
 		{"internal/digest", leaves, []string{"github.com/zeebo/xxh3"}},

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
 	"esferry/internal/retry"
@@ -46,7 +48,7 @@ func TestPipeHasTheWritersThatThePaceAllows(t *testing.T) {
 			e := &slow{engine: &engine{written: map[string]int{}}}
 			c := sink.NewController(sink.Limits{Writers: writers}, nil)
 			p := &pipe{
-				index: "i", readers: 3, controller: c,
+				index: "i", readers: 3, places: semaphore.NewWeighted(3), controller: c,
 				reader: stream.NewReader(e, batch.NewBudget(1<<20), stream.Options{}),
 				writer: sink.NewWriter(e, e, sink.Options{SourceIndex: "i", Index: "i", Controller: c}),
 				landed: func(shard.Window) error { return nil }, commit: func(context.Context) error { return nil },
@@ -73,7 +75,7 @@ func TestPipeFinishesWhatIsUnderWay(t *testing.T) {
 		c := sink.NewController(sink.Limits{Writers: 3}, nil)
 		var landed, durable int
 		p := &pipe{
-			index: "i", readers: 1, controller: c,
+			index: "i", readers: 1, places: semaphore.NewWeighted(1), controller: c,
 			reader: stream.NewReader(e, batch.NewBudget(1<<20), stream.Options{}),
 			writer: sink.NewWriter(e, e, sink.Options{SourceIndex: "i", Index: "i", Controller: c}),
 			landed: func(shard.Window) error { landed++; return nil },

@@ -17,8 +17,9 @@ const mostParties = 64
 // whoever has room first.
 type dealer struct {
 	index string
-	// readers of this process.
+	// readers of this process, and places for those of all indices.
 	readers int
+	places  *semaphore.Weighted
 	// here carries a task in this process.
 	here func(ctx context.Context, t task) error
 	// hire waits for a worker with room; nil where there are none.
@@ -36,23 +37,19 @@ func (d *dealer) deal(ctx context.Context, tasks []task) error {
 	}
 	close(work)
 	g, inner := group.New(ctx)
-	// Where a reader finds nothing more to do, there is nothing to lend either.
-	lending, enough := context.WithCancel(inner)
-	defer enough()
+	// Once somebody finds nothing more to do, nobody waits for room to do it.
+	left, none := context.WithCancel(inner)
+	defer none()
 	for range d.readers {
 		g.Go("reader of "+d.index, func(ctx context.Context) error {
-			defer enough()
-			for t := range work {
-				if err := d.here(ctx, t); err != nil {
-					return err
-				}
-			}
-			return ctx.Err()
+			defer none()
+			return d.read(ctx, left, work)
 		})
 	}
 	if d.hire != nil {
 		g.Go("lender of "+d.index, func(context.Context) error {
-			d.lend(lending, work, func(hand *workers.Hand, t task) { //nolint:contextcheck // the group hands the context on
+			defer none()
+			d.lend(left, work, func(hand *workers.Hand, t task) { //nolint:contextcheck // the group hands the context on
 				g.Go("worker for "+d.index, func(ctx context.Context) error { return d.there(ctx, hand, t) })
 			})
 			return nil
@@ -61,11 +58,27 @@ func (d *dealer) deal(ctx context.Context, tasks []task) error {
 	return g.Wait()
 }
 
+// read carries tasks in this process, as long as there are some left.
+func (d *dealer) read(ctx, left context.Context, work <-chan task) error {
+	for d.places.Acquire(left, 1) == nil {
+		t, more := <-work
+		var err error
+		if more {
+			err = d.here(ctx, t)
+		}
+		d.places.Release(1)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
 // lend gives tasks to workers as long as there are some left, and workers with
 // room.
-func (d *dealer) lend(ctx context.Context, work <-chan task, begin func(hand *workers.Hand, t task)) {
+func (d *dealer) lend(left context.Context, work <-chan task, begin func(hand *workers.Hand, t task)) {
 	for {
-		hand, err := d.hire(ctx)
+		hand, err := d.hire(left)
 		if err != nil {
 			return
 		}

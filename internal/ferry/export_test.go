@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 
+	"golang.org/x/sync/semaphore"
+
 	"esferry/checkpoint"
 	"esferry/internal/cluster"
 	"esferry/internal/preflight"
 	"esferry/internal/shard"
+	"esferry/internal/workers"
 )
 
 // Bare gives a ferry without clusters that follows and whose indices are in the
@@ -77,3 +80,25 @@ func Final(name string, broken *checkpoint.BindingError, remedy string) error {
 
 // Action is one of an alias.
 func Action(verb, index, alias string) json.RawMessage { return action(verb, index, alias) }
+
+// NewGate is how indices are let in that are worked on at once.
+func NewGate(indices int64, parties func() int) func(ctx context.Context) (leave func(), err error) {
+	f := &Ferry{options: Options{Stream: StreamOptions{Indices: indices}}}
+	g := f.gate()
+	g.parties = parties
+	return g.enter
+}
+
+// Deal is how an index's windows are given to this process and to workers.
+func Deal(ctx context.Context, windows []shard.Window, readers int, places *semaphore.Weighted, here func(ctx context.Context, w shard.Window) error, hire func(ctx context.Context) (*workers.Hand, error), there func(ctx context.Context, hand *workers.Hand, w shard.Window) error) error {
+	tasks := make([]task, len(windows))
+	for i, w := range windows {
+		tasks[i] = task{window: w}
+	}
+	d := &dealer{
+		readers: readers, places: places, hire: hire,
+		here:  func(ctx context.Context, t task) error { return here(ctx, t.window) },
+		there: func(ctx context.Context, hand *workers.Hand, t task) error { return there(ctx, hand, t.window) },
+	}
+	return d.deal(ctx, spread(tasks))
+}

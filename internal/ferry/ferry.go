@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"esferry/checkpoint"
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
@@ -124,6 +126,8 @@ type means struct {
 	controller *sink.Controller
 	// busy bounds the indices that documents are read of.
 	busy gate
+	// places of this process's readers.
+	places *semaphore.Weighted
 	// pace of all readers of the source.
 	pace *batch.Pace
 	// pool of other processes that carry, too; nil for none.
@@ -134,7 +138,7 @@ type means struct {
 func newMeans(s StreamOptions, limits sink.Limits, paced func(p sink.Pace)) means {
 	return means{
 		budget: batch.NewBudget(s.Memory), contents: batch.NewBudget(4 * s.PageBytes), pace: batch.NewPace(s.Rates),
-		controller: sink.NewController(limits, paced),
+		controller: sink.NewController(limits, paced), places: semaphore.NewWeighted(max(1, s.Indices) * int64(max(s.Readers, mostReaders))),
 	}
 }
 

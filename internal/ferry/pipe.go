@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"esferry/internal/batch"
 	"esferry/internal/group"
 	"esferry/internal/report"
@@ -51,8 +53,9 @@ type pipe struct {
 	reader     *stream.Reader
 	writer     *sink.Writer
 	controller *sink.Controller
-	// readers of the index; 0 for what suits its shards.
+	// readers of the index, 0 for what suits its shards; places for those of all.
 	readers int
+	places  *semaphore.Weighted
 	// docs of the index, for the size of windows that are not numbered.
 	docs     int64
 	observer report.Observer
@@ -71,8 +74,26 @@ type pipe struct {
 	// same time.
 	outstanding atomic.Int64
 
+	// sum of the verdicts.
+	sum tally
+}
+
+// tally sums verdicts. Safe for concurrent use.
+type tally struct {
 	mu  sync.Mutex
 	sum sink.Result
+}
+
+func (t *tally) add(r sink.Result) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sum = t.sum.Add(r)
+}
+
+func (t *tally) total() sink.Result {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sum
 }
 
 // run carries all tasks and returns when each has landed and is committed, or
@@ -120,7 +141,7 @@ func (p *pipe) run(ctx context.Context, tasks []task) error {
 // dealer says who reads the windows: this process's readers, and workers.
 func (p *pipe) dealer(parcels chan<- parcel, acks chan<- shard.Window, tasks []task) *dealer {
 	d := &dealer{
-		index: p.index, readers: min(readersOf(p.readers, tasks), len(tasks)),
+		index: p.index, readers: min(readersOf(p.readers, tasks), len(tasks)), places: p.places,
 		here: func(ctx context.Context, t task) error { return p.read(ctx, t, parcels, acks) },
 	}
 	if p.lender != nil {
@@ -134,11 +155,7 @@ func (p *pipe) dealer(parcels chan<- parcel, acks chan<- shard.Window, tasks []t
 }
 
 // result is the sum of verdicts so far.
-func (p *pipe) result() sink.Result {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.sum
-}
+func (p *pipe) result() sink.Result { return p.sum.total() }
 
 // read takes a window and sends its batches on. One that was interrupted is read
 // again as a whole, as a new flight: the old one can never land.
@@ -160,17 +177,10 @@ func (p *pipe) carried(ctx context.Context, hand *workers.Hand, t task, parcels 
 	if err != nil {
 		return err
 	}
-	p.book(c.Written)
+	p.sum.add(c.Written)
 	p.observe(report.Event{Kind: report.Progress, Window: t.window, Docs: c.Written.Documents(), Bytes: c.Bytes, Lag: p.outstanding.Load()})
 	acks <- t.window
 	return nil
-}
-
-// book adds to the sum of verdicts.
-func (p *pipe) book(r sink.Result) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.sum = p.sum.Add(r)
 }
 
 func (p *pipe) fly(ctx context.Context, t task, parcels chan<- parcel, acks chan<- shard.Window) error {
@@ -212,7 +222,7 @@ func (p *pipe) write(ctx context.Context, c parcel, acks chan<- shard.Window) er
 	if err != nil {
 		return err
 	}
-	p.book(r)
+	p.sum.add(r)
 	p.observe(report.Event{Kind: report.Progress, Window: c.flight.window, Docs: docs, Bytes: bytes, Lag: p.outstanding.Load()})
 	c.flight.touch(acks)
 	return nil

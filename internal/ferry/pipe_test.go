@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sync/semaphore"
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
@@ -98,7 +99,7 @@ func carry(t *testing.T, e *engine, last int64) (landed []shard.Window, committe
 	e.written = map[string]int{}
 	c := sink.NewController(sink.Limits{}, nil)
 	p := &pipe{
-		index: "i", readers: 3, controller: c,
+		index: "i", readers: 3, places: semaphore.NewWeighted(3), controller: c,
 		reader: stream.NewReader(e, batch.NewBudget(1<<20), stream.Options{}),
 		writer: sink.NewWriter(e, e, sink.Options{SourceIndex: "i", Index: "i", Controller: c}),
 	}

@@ -355,7 +355,7 @@ func (ix *index) pipe(o stream.Options) *pipe {
 		every = commitRelaxed
 	}
 	p := &pipe{
-		index: rec.Index, readers: f.options.Stream.Readers, docs: ix.docs, observer: f.options.Observer, every: every,
+		index: rec.Index, readers: f.options.Stream.Readers, places: f.places, docs: ix.docs, observer: f.options.Observer, every: every,
 		reader: stream.NewReader(ix.source(), f.budget, ix.paced(o)), controller: f.controller, lender: ix.lender(o.Query),
 	}
 	writing := ix.writing()
