@@ -168,7 +168,7 @@ func esferry(t *testing.T, args ...string) outcome {
 // finished runs a binary to its end.
 func finished(t *testing.T, binary string, args ...string) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	var stdout, stderr bytes.Buffer

@@ -107,7 +107,7 @@ func Compare(ctx context.Context, sourceURL, targetURL, sourceIndex, targetIndex
 
 // CompareBy is Compare with a client for both sides, such as one that trusts a
 // lab's certificate; nil for a plain one.
-func CompareBy(ctx context.Context, client *http.Client, sourceURL, targetURL, sourceIndex, targetIndex string) (d Diff, err error) {
+func CompareBy(ctx context.Context, client *http.Client, sourceURL, targetURL, sourceIndex, targetIndex string) (Diff, error) {
 	if client == nil {
 		// To compress takes an engine longer than to send, on one machine.
 		plain := &http.Transport{DisableCompression: true}
@@ -117,26 +117,32 @@ func CompareBy(ctx context.Context, client *http.Client, sourceURL, targetURL, s
 	source := scan{client: client, side: "source", url: strings.TrimSuffix(sourceURL, "/"), index: sourceIndex}
 	target := scan{client: client, side: "target", url: strings.TrimSuffix(targetURL, "/"), index: targetIndex}
 	if err := findTypes(ctx, &source, &target); err != nil {
-		return d, err
+		return Diff{}, err
 	}
-	here, there := traces{}, traces{}
+	c := comparison{here: traces{}, there: traces{}}
 	g, _ := group.New(ctx)
 	g.Go("read the source", func(ctx context.Context) (err error) {
-		d.Source, err = here.read(ctx, source, func(k key) error { return fmt.Errorf("document %v came twice", k) })
+		c.diff.Source, err = c.here.read(ctx, source, func(k key) error { return fmt.Errorf("document %v came twice", k) })
 		return err
 	})
 	g.Go("read the target", func(ctx context.Context) (err error) {
-		d.Target, err = there.read(ctx, target, func(k key) error {
-			d.Surplus = d.Surplus.with(k.String())
+		c.diff.Target, err = c.there.read(ctx, target, func(k key) error {
+			c.diff.Surplus = c.diff.Surplus.with(k.String())
 			return nil
 		})
 		return err
 	})
 	if err := g.Wait(); err != nil {
-		return d, err
+		return c.diff, err
 	}
-	err = d.again(ctx, target, d.judge(here, there))
-	return d, err
+	err := c.again(ctx, target, c.judge())
+	return c.diff, err
+}
+
+// comparison holds what was read of either side.
+type comparison struct {
+	here, there traces
+	diff        Diff
 }
 
 // traces are the documents of one side.
@@ -160,25 +166,25 @@ func (t traces) read(ctx context.Context, s scan, twice func(key) error) (int, e
 
 // judge looks each document of one side up on the other. Left to be judged are
 // those that span lines on the source and have other bytes on the target.
-func (d *Diff) judge(here, there traces) (left traces) {
+func (c *comparison) judge() (left traces) {
 	left = traces{}
-	for k, want := range here {
-		got, ok := there[k]
+	for k, want := range c.here {
+		got, ok := c.there[k]
 		switch {
 		case !ok:
-			d.Missing = d.Missing.with(k.String())
+			c.diff.Missing = c.diff.Missing.with(k.String())
 		case got.version != want.version:
-			d.Different = d.Different.with(fmt.Sprintf("%s: version %d, want %d", k, got.version, want.version))
+			c.diff.Different = c.diff.Different.with(fmt.Sprintf("%s: version %d, want %d", k, got.version, want.version))
 		case got.raw == want.raw:
 		case want.lean == [16]byte{}:
-			d.Different = d.Different.with(k.String() + ": content")
+			c.diff.Different = c.diff.Different.with(k.String() + ": content")
 		default:
 			left[k] = want
 		}
 	}
-	for k := range there {
-		if _, ok := here[k]; !ok {
-			d.Surplus = d.Surplus.with(k.String())
+	for k := range c.there {
+		if _, ok := c.here[k]; !ok {
+			c.diff.Surplus = c.diff.Surplus.with(k.String())
 		}
 	}
 	return left
@@ -186,7 +192,7 @@ func (d *Diff) judge(here, there traces) (left traces) {
 
 // again reads the target once more for the documents that are left: few indices
 // have one, and to take the white space out of every document takes long.
-func (d *Diff) again(ctx context.Context, target scan, left traces) error {
+func (c *comparison) again(ctx context.Context, target scan, left traces) error {
 	if len(left) == 0 {
 		return nil
 	}
@@ -195,12 +201,16 @@ func (d *Diff) again(ctx context.Context, target scan, left traces) error {
 		if !ok {
 			return nil
 		}
+		delete(left, k)
 		lean, err := leanHash(content)
 		if lean != want.lean {
-			d.Different = d.Different.with(k.String() + ": content, also without white space")
+			c.diff.Different = c.diff.Different.with(k.String() + ": content, also without white space")
 		}
 		return err
 	})
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("%d documents came no more", len(left))
+	}
 	if err != nil {
 		return fmt.Errorf("read the target again: %w", err)
 	}
