@@ -25,6 +25,7 @@ func TestEngines(t *testing.T) {
 	l := lab.For(t)
 	for _, engine := range lab.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "repositories")
 			c := l.StartFor(t, lab.Spec{Engine: engine, RepoDirs: []string{dir}})
 			keepsBytes(t, c)

@@ -115,6 +115,7 @@ func TestSecurity(t *testing.T) {
 	l := lab.For(t)
 	for _, s := range []lab.Spec{{Engine: lab.ES68, Secure: true}, {Engine: lab.ES819, Secure: true, TLS: true}} {
 		t.Run(string(s.Engine), func(t *testing.T) {
+			t.Parallel()
 			c := l.StartFor(t, s)
 			client, err := c.Client()
 			if err != nil {

@@ -64,6 +64,7 @@ func TestWriterOnOld(t *testing.T) {
 	l := lab.For(t)
 	for _, engine := range []lab.Engine{lab.ES24, lab.ES56} {
 		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
 			c := l.StartFor(t, lab.Spec{Engine: engine})
 			e := open(t, c.URL())
 			create(t, e, "logs", corpus.LogMapping)

@@ -16,9 +16,9 @@ import (
 // the same after no change at all. Times are ratios to a backfill of the same
 // index in the same run; what is asked of them leaves room for a shared machine.
 // Quiet, it is a twenty-second here, and a sixteenth on OpenSearch 2.19, whose
-// refreshes take longer.
+// refreshes take longer. It is not parallel: the longest of all, it would at
+// times be the last, and no other journey runs while it takes the time.
 func TestCostFollowsChange(t *testing.T) {
-	t.Parallel()
 	const docs = 1_000_000
 	full := []string{lab.Optimized}
 	p := newPair(t, lab.Spec{Engine: lab.ES710, Heap: "1g", JVM: full}, lab.Spec{Engine: lab.ES819, Heap: "1g", JVM: full})

@@ -41,6 +41,7 @@ func TestExactUnderFire(t *testing.T) {
 		{lab.ES24, lab.ES56},
 	} {
 		t.Run(string(c.source)+" to "+string(c.target), func(t *testing.T) {
+			t.Parallel()
 			p := newPair(t, lab.Spec{Engine: c.source}, lab.Spec{Engine: c.target})
 			p.load(t, library(t, 1500), logs("logs-2026.11.01", 2000), logs("streamed-logs", 1000))
 			names := []string{"code", "logs-2026.11.01", "streamed-logs"}

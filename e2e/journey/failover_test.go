@@ -30,6 +30,7 @@ func TestFailover(t *testing.T) {
 		{"segment replication", lab.OS38, lab.OS38, `{"index.number_of_replicas":1}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			source := lab.Spec{Engine: c.source, Nodes: 3}
 			if c.source == lab.OS38 {
 				source.Settings = map[string]string{"cluster.indices.replication.strategy": "SEGMENT"}

@@ -28,6 +28,7 @@ func TestJourney(t *testing.T) {
 		{lab.ES68, lab.ES819, "stream", false},
 	} {
 		t.Run(string(c.source)+" to "+string(c.target), func(t *testing.T) {
+			t.Parallel()
 			p := newPair(t, lab.Spec{Engine: c.source}, lab.Spec{Engine: c.target})
 			cargoes := []cargo{
 				library(t, 6000), logs("logs-2026.11.01", 4000), logs("streamed-logs", 2000),

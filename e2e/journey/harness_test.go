@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"esferry/internal/group"
 	"esferry/internal/lab"
 	"esferry/internal/lab/faults"
 )
@@ -85,6 +86,7 @@ func newPair(t *testing.T, source, target lab.Spec) *pair {
 	t.Helper()
 	l := lab.For(t)
 	p := &pair{dir: t.TempDir()}
+	g, _ := group.New(t.Context())
 	for _, side := range []struct {
 		name    string
 		spec    lab.Spec
@@ -103,15 +105,14 @@ func newPair(t *testing.T, source, target lab.Spec) *pair {
 		}
 		side.spec.Name = side.name
 		side.spec.RepoDirs = []string{folder}
-		if *side.cluster, err = l.Start(t.Context(), side.spec); err != nil {
-			t.Fatal(err)
-		}
-		stop := *side.cluster
-		t.Cleanup(func() {
-			if err := stop.Stop(); err != nil {
-				t.Error(err)
-			}
+		g.Go(side.name, func(ctx context.Context) (err error) {
+			*side.cluster, err = l.Start(ctx, side.spec)
+			return err
 		})
+	}
+	// Those that are up stop with the lab.
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
 	}
 	p.sourceURL, p.targetURL = p.source.URL(), p.target.URL()
 	return p
@@ -167,7 +168,7 @@ func esferry(t *testing.T, args ...string) outcome {
 // finished runs a binary to its end.
 func finished(t *testing.T, binary string, args ...string) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	var stdout, stderr bytes.Buffer

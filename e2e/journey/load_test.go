@@ -54,7 +54,14 @@ func logs(name string, n int) cargo {
 // what it did.
 func (p *pair) writing(t *testing.T, rate int, indices ...string) (stop func() corpus.Stats) {
 	t.Helper()
-	w := corpus.NewWriter(corpus.WriterOptions{URL: p.source.URL(), Indices: indices, Rate: rate, Seed: 42})
+	_, stop = p.writer(t, rate, indices...)
+	return stop
+}
+
+// writer is writing, with the writer itself to be asked meanwhile.
+func (p *pair) writer(t *testing.T, rate int, indices ...string) (w *corpus.Writer, stop func() corpus.Stats) {
+	t.Helper()
+	w = corpus.NewWriter(corpus.WriterOptions{URL: p.source.URL(), Indices: indices, Rate: rate, Seed: 42})
 	g, _ := group.New(t.Context())
 	g.Go("live writer", w.Run)
 	stop = func() corpus.Stats {
@@ -65,7 +72,7 @@ func (p *pair) writing(t *testing.T, rate int, indices ...string) (stop func() c
 		return w.Stats()
 	}
 	t.Cleanup(w.Stop)
-	return stop
+	return w, stop
 }
 
 // mustBeEqualQuietly compares one index and says nothing where all is well.

@@ -200,7 +200,7 @@ func (p *pair) watchedBesides(t *testing.T, yaml string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for range 100 {
+	for range 600 {
 		if strings.Count(other.Raw(), "ferry operator: ") >= 2 {
 			break
 		}

@@ -145,7 +145,7 @@ func (g *guarded) may(t *testing.T, roles map[string]grant) {
 // await asks, as the user, until the engine names these privileges and no others.
 func (g *guarded) await(t *testing.T, roles map[string]grant) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	want, got := grant{}, ""
 	for _, r := range roles {
@@ -321,7 +321,7 @@ func (p *pair) bearer(t *testing.T, source *guarded) {
 		"init", "-o", filepath.Join(t.TempDir(), "ferry.yaml"), "--source", source.URL(), "--source-auth", "bearer:env:SOURCE_TOKEN",
 		"--source-ca", source.CAFile, "--target", p.from.URL,
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var o outcome
 	err := retry.Poll(ctx, "the engine to read the token", 100*time.Millisecond, func(context.Context) (bool, error) {

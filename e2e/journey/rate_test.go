@@ -197,7 +197,8 @@ func (p *pair) verifiesPaced(t *testing.T, source *faults.Proxy) {
 func (p *pair) frozenUnpaused(t *testing.T, source *faults.Proxy) {
 	t.Helper()
 	yaml := filepath.Join(p.dir, "async.yaml")
-	source.Use(faults.Rule{Kinds: []faults.Kind{faults.Count}, Fault: faults.Delay, For: 3 * time.Second})
+	// On a machine with much to do it takes seconds to start a command.
+	source.Use(faults.Rule{Kinds: []faults.Kind{faults.Count}, Fault: faults.Delay, For: 10 * time.Second})
 	run := started(t, "run", "--cutover", "--json", "-c", yaml)
 	run.await(t, `"phase_begun"`, `"approach the freeze"`)
 	ctl(t, yaml, "pause")

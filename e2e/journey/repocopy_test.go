@@ -227,6 +227,7 @@ func TestRepoCopyWaitsForSnapshots(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []lab.Engine{lab.ES24, lab.OS219} {
 		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
 			c := newRepoCopy(t, lab.Spec{Engine: engine})
 			text := noise(t, rand.NewChaCha8([32]byte{6}), 900_000)
 			documents := c.engine.URL() + "/slow/_doc/"

@@ -23,6 +23,7 @@ func TestTargetGone(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ source, target lab.Engine }{{lab.ES717, lab.ES819}, {lab.ES56, lab.ES68}} {
 		t.Run(string(c.target), func(t *testing.T) {
+			t.Parallel()
 			p := newPair(t, lab.Spec{Engine: c.source}, lab.Spec{Engine: c.target})
 			p.load(t, logs("streamed-logs", 3000))
 			_, target := p.proxied(t)

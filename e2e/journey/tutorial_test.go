@@ -14,6 +14,7 @@ import (
 // TestTutorial types what `make stage` prints, in a folder of a newcomer: from
 // two fresh clusters to moved indices in three commands.
 func TestTutorial(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	program := filepath.Join(t.TempDir(), "stage")

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"esferry/internal/corpus"
 	"esferry/internal/lab"
@@ -213,8 +212,11 @@ func TestVerifyUnderWriters(t *testing.T) {
 	p.load(t, logs("logs-a", 4000), logs("streamed-logs", 4000))
 	yaml := p.config(t, "moving", `"logs-*", "streamed-*"`, "")
 	esferry(t, "run", "-c", yaml).want(t, 0)
-	stop := p.writing(t, 200, "logs-a", "streamed-logs")
-	time.Sleep(time.Second)
+	w, stop := p.writer(t, 200, "logs-a", "streamed-logs")
+	until(t, "every kind of change", func() bool {
+		s := w.Stats()
+		return s.Updated > 50 && s.Deleted > 20 && s.Inserted > 50
+	})
 	for _, level := range []string{"ids", "content"} {
 		for index, v := range verify(t, 0, "--level", level, "-c", yaml) {
 			if !v.Moving || v.Equal || v.OnTheirWay == 0 || v.Differences > 0 {

@@ -15,6 +15,7 @@ import (
 func TestWrongInput(t *testing.T) {
 	faultcase.Shows(t, 33, "the name is in use")
 	faultcase.Shows(t, 39, "the same cluster on both sides, names in use, unreachable, not an engine")
+	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
 	p.load(t, logs("logs-2026.11.01", 300), logs("taken", 10))
 	call(t, "PUT", p.target.URL()+"/taken", "")

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"esferry/internal/group"
 )
 
 // Diff is what two indices do not have in common.
@@ -78,19 +80,18 @@ func (k key) String() string {
 	return name
 }
 
-// trace stands for a document: 48 bytes whatever its size.
+// trace stands for a document: 40 bytes whatever its size.
 type trace struct {
 	version int64
 	// raw is the hash of the content as it came. lean is the same without white
 	// space, set only when the content spans lines.
 	raw, lean [16]byte
-	seen      bool
 }
 
-// Compare reads both indices whole and compares them document by document: id,
-// routing, parent, version, and the bytes of _source; types too where one side
-// has several. It shares no code with the
-// product, so that a fault there cannot hide itself here.
+// Compare reads both indices whole, both at once, and compares them document by
+// document: id, routing, parent, version, and the bytes of _source; types too
+// where one side has several. It shares no code with the product, so that a
+// fault there cannot hide itself here.
 //
 // One difference is not one: a document whose source spans lines cannot go
 // through _bulk, whose separator is the line feed, so that a mover has to take
@@ -99,87 +100,121 @@ type trace struct {
 // which touches no number, escape, or key) is.
 //
 // Both indices are refreshed first. Nothing may write to them meanwhile. A URL
-// may carry user and password. Memory is about 150 bytes a document.
+// may carry user and password. Memory is about 300 bytes a document.
 func Compare(ctx context.Context, sourceURL, targetURL, sourceIndex, targetIndex string) (Diff, error) {
 	return CompareBy(ctx, nil, sourceURL, targetURL, sourceIndex, targetIndex)
 }
 
 // CompareBy is Compare with a client for both sides, such as one that trusts a
 // lab's certificate; nil for a plain one.
-func CompareBy(ctx context.Context, client *http.Client, sourceURL, targetURL, sourceIndex, targetIndex string) (d Diff, err error) {
+func CompareBy(ctx context.Context, client *http.Client, sourceURL, targetURL, sourceIndex, targetIndex string) (Diff, error) {
 	if client == nil {
-		plain := &http.Transport{}
+		// To compress takes an engine longer than to send, on one machine.
+		plain := &http.Transport{DisableCompression: true}
 		defer plain.CloseIdleConnections()
 		client = &http.Client{Transport: plain}
 	}
-	c := comparison{traces: map[key]trace{}}
-	source := scan{client: client, url: strings.TrimSuffix(sourceURL, "/"), index: sourceIndex}
-	target := scan{client: client, url: strings.TrimSuffix(targetURL, "/"), index: targetIndex}
+	source := scan{client: client, side: "source", url: strings.TrimSuffix(sourceURL, "/"), index: sourceIndex}
+	target := scan{client: client, side: "target", url: strings.TrimSuffix(targetURL, "/"), index: targetIndex}
 	if err := findTypes(ctx, &source, &target); err != nil {
+		return Diff{}, err
+	}
+	c := comparison{here: traces{}, there: traces{}}
+	g, _ := group.New(ctx)
+	g.Go("read the source", func(ctx context.Context) (err error) {
+		c.diff.Source, err = c.here.read(ctx, source, func(k key) error { return fmt.Errorf("document %v came twice", k) })
+		return err
+	})
+	g.Go("read the target", func(ctx context.Context) (err error) {
+		c.diff.Target, err = c.there.read(ctx, target, func(k key) error {
+			c.diff.Surplus = c.diff.Surplus.with(k.String())
+			return nil
+		})
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return c.diff, err
 	}
-	if c.diff.Source, err = source.all(ctx, c.keep); err != nil {
-		return c.diff, fmt.Errorf("read the source: %w", err)
+	err := c.again(ctx, target, c.judge())
+	return c.diff, err
+}
+
+// comparison holds what was read of either side.
+type comparison struct {
+	here, there traces
+	diff        Diff
+}
+
+// traces are the documents of one side.
+type traces map[key]trace
+
+// read takes all of an index and counts them; of what came before, twice is
+// told.
+func (t traces) read(ctx context.Context, s scan, twice func(key) error) (int, error) {
+	n, err := s.all(ctx, func(k key, version int64, content []byte) (err error) {
+		if _, again := t[k]; again {
+			return twice(k)
+		}
+		t[k], err = traceOf(version, content)
+		return err
+	})
+	if err != nil {
+		return n, fmt.Errorf("read the %s: %w", s.side, err)
 	}
-	if c.diff.Target, err = target.all(ctx, c.meet); err != nil {
-		return c.diff, fmt.Errorf("read the target: %w", err)
-	}
-	for k, t := range c.traces {
-		if !t.seen {
+	return n, nil
+}
+
+// judge looks each document of one side up on the other. Left to be judged are
+// those that span lines on the source and have other bytes on the target.
+func (c *comparison) judge() (left traces) {
+	left = traces{}
+	for k, want := range c.here {
+		got, ok := c.there[k]
+		switch {
+		case !ok:
 			c.diff.Missing = c.diff.Missing.with(k.String())
+		case got.version != want.version:
+			c.diff.Different = c.diff.Different.with(fmt.Sprintf("%s: version %d, want %d", k, got.version, want.version))
+		case got.raw == want.raw:
+		case want.lean == [16]byte{}:
+			c.diff.Different = c.diff.Different.with(k.String() + ": content")
+		default:
+			left[k] = want
 		}
 	}
-	return c.diff, nil
-}
-
-// comparison holds what was read of the source while the target is read.
-type comparison struct {
-	traces map[key]trace
-	diff   Diff
-}
-
-// keep takes one document of the source.
-func (c *comparison) keep(k key, version int64, content []byte) error {
-	if _, twice := c.traces[k]; twice {
-		return fmt.Errorf("document %v came twice", k)
+	for k := range c.there {
+		if _, ok := c.here[k]; !ok {
+			c.diff.Surplus = c.diff.Surplus.with(k.String())
+		}
 	}
-	t, err := traceOf(version, content)
-	c.traces[k] = t
-	return err
+	return left
 }
 
-// meet judges one document of the target.
-func (c *comparison) meet(k key, version int64, content []byte) error {
-	want, ok := c.traces[k]
-	if !ok || want.seen {
-		c.diff.Surplus = c.diff.Surplus.with(k.String())
+// again reads the target once more for the documents that are left: few indices
+// have one, and to take the white space out of every document takes long.
+func (c *comparison) again(ctx context.Context, target scan, left traces) error {
+	if len(left) == 0 {
 		return nil
 	}
-	want.seen = true
-	c.traces[k] = want
-	reason, err := want.against(version, content)
-	if reason != "" {
-		c.diff.Different = c.diff.Different.with(k.String() + ": " + reason)
+	_, err := target.all(ctx, func(k key, _ int64, content []byte) error {
+		want, ok := left[k]
+		if !ok {
+			return nil
+		}
+		delete(left, k)
+		lean, err := leanHash(content)
+		if lean != want.lean {
+			c.diff.Different = c.diff.Different.with(k.String() + ": content, also without white space")
+		}
+		return err
+	})
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("%d documents came no more", len(left))
 	}
-	return err
-}
-
-// against says what is different about the target's document, if anything.
-func (t trace) against(version int64, content []byte) (reason string, err error) {
-	if version != t.version {
-		return fmt.Sprintf("version %d, want %d", version, t.version), nil
+	if err != nil {
+		return fmt.Errorf("read the target again: %w", err)
 	}
-	if hash(content) == t.raw {
-		return "", nil
-	}
-	if t.lean == ([16]byte{}) {
-		return "content", nil
-	}
-	lean, err := leanHash(content)
-	if err == nil && lean != t.lean {
-		reason = "content, also without white space"
-	}
-	return reason, err
+	return nil
 }
 
 func traceOf(version int64, content []byte) (t trace, err error) {

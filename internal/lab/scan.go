@@ -13,8 +13,8 @@ import (
 
 // scan reads one index by scroll.
 type scan struct {
-	client     *http.Client
-	url, index string
+	client           *http.Client
+	side, url, index string
 	// typed says that types tell documents apart.
 	typed bool
 }
@@ -121,11 +121,9 @@ func (s scan) all(ctx context.Context, each func(k key, version int64, content [
 	return n, nil
 }
 
-// check refuses a page that covers less than it should. Elasticsearch 7 says
-// of every full page after the first that it was terminated early, which means
-// nothing here; the count at the end tells. Its terminated_early
-// means nothing here: Elasticsearch 6 sets it on every page but the first,
-// since it stops collecting when the page is full.
+// check refuses a page that covers less than it should. Its terminated_early
+// means nothing here: Elasticsearch 6 and 7 set it on every page but the first,
+// since they stop collecting when the page is full; the count at the end tells.
 func (p page) check() error {
 	switch {
 	case p.Shards.Failed != 0 || p.Shards.Successful != p.Shards.Total || p.Shards.Total == 0:

@@ -158,12 +158,13 @@ func (c *Cluster) javaPath() string { return filepath.Join(c.java.home, "bin", "
 const Optimized = "-XX:TieredStopAtLevel=4"
 
 // jvm gives the options that every engine takes: nothing is written outside of
-// the node's folder, memory is taken as it is needed, and code is compiled
-// once. An engine of a test lives for a minute, and the second compiler takes
-// half of what it computes.
+// the node's folder, memory is taken as it is needed, code is compiled once, and
+// not verified. An engine of a test lives for a minute: the second compiler takes
+// half of what it computes, and the verifier a fifth of its start.
 func (c *Cluster) jvm(n node) []string {
 	options := []string{
 		"-Xms" + c.spec.Heap, "-Xmx" + c.spec.Heap, "-XX:-AlwaysPreTouch", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1",
+		"-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote",
 		"-XX:ErrorFile=" + filepath.Join(n.dir, "logs", "crash.log"),
 		"-Djava.io.tmpdir=" + filepath.Join(n.dir, "tmp"),
 		"-Dlog4j2.formatMsgNoLookups=true",
