@@ -62,6 +62,7 @@ func TestChaos(t *testing.T) {
 		{"poison", c.poison},
 		{"extreme versions", c.extremeVersions},
 		{"cutover", c.cutsOver},
+		{"a flipped blob is restored", c.flippedBlob},
 		{"the source's index vanishes", c.sourceVanishes},
 	} {
 		c.here.Reset()
