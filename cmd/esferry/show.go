@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -191,6 +192,11 @@ func (iv *invocation) showNotes(i ferry.IndexPlan) error {
 	}
 	if i.Existing != "" {
 		if err := iv.write("note: index %s: the one that the target has already is %s\n", plain(i.Index), plain(i.Existing)); err != nil {
+			return err
+		}
+	}
+	if len(i.UnreadRoles) > 0 {
+		if err := iv.write("note: index %s: make sure that no role masks fields of it (masked_fields): the source's user may not read its own (%s), and masked values would be carried as they are seen\n", plain(i.Index), plain(strings.Join(i.UnreadRoles, ", "))); err != nil {
 			return err
 		}
 	}

@@ -45,6 +45,10 @@ type IndexPlan struct {
 	// Notes name what will be dropped or changed on the way.
 	Notes []metadata.Note `json:"notes,omitempty"`
 
+	// UnreadRoles are roles of the source's user that he may not read: whether they
+	// mask fields of the index is not known.
+	UnreadRoles []string `json:"unread_roles,omitempty"`
+
 	// The target may have an index of the name already.
 	meeting
 
@@ -59,8 +63,8 @@ type Plan struct {
 	Indices   []IndexPlan          `json:"indices"`
 	Obstacles []preflight.Obstacle `json:"obstacles"`
 
-	// restrictions of the source's user.
-	restrictions []cluster.Restriction
+	// sight of the source's user.
+	sight cluster.Sight
 }
 
 // ObstacleError refuses a ferry before anything is changed.
@@ -103,7 +107,7 @@ func (f *Ferry) Plan(ctx context.Context) (Plan, error) {
 	if err != nil {
 		return p, err
 	}
-	if p.restrictions, err = f.source.Restrictions(ctx); err != nil {
+	if p.sight, err = f.source.Sight(ctx); err != nil {
 		return p, err
 	}
 	snapshots := false
@@ -221,7 +225,7 @@ func (f *Ferry) planIndex(ctx context.Context, p *Plan, index cluster.Index, sou
 	}
 	obstacles, err := preflight.Index(ctx, preflight.Subject{
 		Source: f.source, Target: f.target, Index: index, Mappings: definition.Mappings, TargetName: one.Target, Ours: one.Phase != Planned || one.settled(),
-		Restrictions: p.restrictions,
+		Restrictions: p.sight.Restrictions,
 	})
 	if err != nil {
 		return one, nil, err
@@ -232,6 +236,7 @@ func (f *Ferry) planIndex(ctx context.Context, p *Plan, index cluster.Index, sou
 	if err := f.planDelta(ctx, &one, index, ours); err != nil {
 		return one, nil, err
 	}
+	one.UnreadRoles = p.sight.Unread
 	if one.Docs, err = f.source.OfType(sourceType).Count(ctx, index.Name, nil); err != nil {
 		return one, nil, err
 	}
