@@ -61,15 +61,14 @@ func (c *chaos) deletedUnderFreeze(t *testing.T, yaml string) {
 	deleted := c.onceBlocked(t, func() { lab.Ask(t, "DELETE", c.source.URL()+"/"+old, "") })
 	o := esferry(t, "cutover", "-c", yaml)
 	c.here.On(nil)
-	t.Logf("exit code %d: %s", o.code, tail(o.stderr))
-	if o.code == 0 || !deleted() || !strings.Contains(o.stderr, old) || !strings.Contains(o.stderr, "next: ") || !strings.Contains(o.stderr, "the freeze is lifted") {
-		t.Errorf("got exit code %d, want the name of what is gone, and that the freeze is lifted", o.code)
+	if o.code == 0 || !deleted() || !strings.Contains(o.stderr, old) || !strings.Contains(o.stderr, "the index is gone on the source") || !strings.Contains(o.stderr, "the freeze is lifted") {
+		t.Errorf("got exit code %d, want the name of what is gone, and that the freeze is lifted: %s", o.code, tail(o.stderr))
 	}
 	call(t, "PUT", c.source.URL()+"/"+cutting+"/_doc/after-the-delete?refresh=true", `{"name":"after"}`)
-	again := esferry(t, "cutover", "-c", yaml)
-	t.Logf("exit code %d: %s", again.code, tail(again.stderr))
-	reset := esferry(t, "checkpoint", "reset", old, "--yes", "-c", yaml)
-	t.Logf("exit code %d: %s", reset.code, tail(reset.stderr))
+	if o := esferry(t, "cutover", "-c", yaml); o.code == 0 || !strings.Contains(o.stderr, "esferry checkpoint reset") {
+		t.Errorf("got exit code %d, want it to say how to go on without the index: %s", o.code, tail(o.stderr))
+	}
+	esferry(t, "checkpoint", "reset", old, "--yes", "-c", yaml).want(t, 0)
 	if got := call(t, "GET", fmt.Sprintf("%s/%s/_count", c.target.URL(), old), ""); count(got) != 1 {
 		t.Errorf("got %s on the target, want what it had", got)
 	}

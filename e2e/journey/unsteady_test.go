@@ -2,25 +2,35 @@ package journey_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"esferry/internal/lab"
 	"esferry/internal/lab/faultcase"
+	"esferry/internal/lab/faults"
 )
+
+// unsteady is a ferry whose source has a second node, behind a wire of its own.
+type unsteady struct {
+	*chaos
+	other *faults.Wire
+}
 
 // TestUnsteadySource has a source of two nodes whose shards move, whose disks fill
 // up, which loses what it had acknowledged, and which is upgraded node by node,
 // all under a ferry that follows it.
 func TestUnsteadySource(t *testing.T) {
 	t.Parallel()
-	c := &chaos{pair: newPair(t, lab.Spec{Engine: lab.ES717, Nodes: 2, Settings: map[string]string{"cluster.routing.rebalance.enable": "none"}}, lab.Spec{Engine: lab.ES819})}
+	c := &unsteady{chaos: &chaos{pair: newPair(t, lab.Spec{Engine: lab.ES717, Nodes: 2, Settings: map[string]string{"cluster.routing.rebalance.enable": "none", "cluster.info.update.interval": "10s"}}, lab.Spec{Engine: lab.ES819})}}
 	c.load(t, logs(chaotic, 1200))
 	c.here, c.there = wired(t, c.source.URL()), wired(t, c.target.URL())
-	c.sourceURL, c.targetURL = fmt.Sprintf("[%s, %s]", c.here.URL, c.source.URLs()[1]), c.there.URL
-	c.yaml = c.config(t, "unsteady", `"streamed-*"`, "stream: {page: {docs: 50}, bulk: {bytes: 16KiB}}\n")
+	c.other = wired(t, c.source.URLs()[1])
+	c.sourceURL, c.targetURL = fmt.Sprintf("[%s, %s]", c.here.URL, c.other.URL), c.there.URL
+	c.yaml = c.config(t, "unsteady", chaotic, "stream: {page: {docs: 50}, bulk: {bytes: 16KiB}}\n")
 	esferry(t, "run", "-c", c.yaml).want(t, 0)
 	for _, row := range []struct {
 		name string
@@ -28,9 +38,13 @@ func TestUnsteadySource(t *testing.T) {
 	}{
 		{"a primary relocates", c.relocates},
 		{"a node is killed, and had not made durable what it acknowledged", c.forgets},
+		{"the disks are full", c.diskFills},
+		{"vectors of a wrong dimension", c.wrongVectors},
 		{"the nodes are upgraded", c.upgraded},
+		{"sources that are rebuilt", c.rebuiltSources},
 	} {
 		c.here.Reset()
+		c.other.Reset()
 		c.there.Reset()
 		t.Run(row.name, row.do)
 	}
@@ -38,7 +52,7 @@ func TestUnsteadySource(t *testing.T) {
 
 // primaries gives the node of each primary of the index; started is false while
 // one of them is on its way.
-func (c *chaos) primaries(t *testing.T) (nodes map[string]string, started bool) {
+func (c *unsteady) primaries(t *testing.T) (nodes map[string]string, started bool) {
 	t.Helper()
 	var copies []struct{ Shard, Prirep, State, Node string }
 	decode(t, call(t, "GET", c.source.URL()+"/_cat/shards/"+chaotic+"?format=json&h=shard,prirep,state,node", ""), &copies)
@@ -53,7 +67,7 @@ func (c *chaos) primaries(t *testing.T) (nodes map[string]string, started bool) 
 }
 
 // relocates moves every primary to the other node while pages of it are read.
-func (c *chaos) relocates(t *testing.T) {
+func (c *unsteady) relocates(t *testing.T) {
 	t.Helper()
 	faultcase.Shows(t, 14, "a primary relocates in mid-scan on a real engine")
 	c.many(t)
@@ -89,29 +103,33 @@ func (c *chaos) relocates(t *testing.T) {
 
 // forgets kills a node while it holds documents that it has acknowledged and not
 // made durable, and starts it again.
-func (c *chaos) forgets(t *testing.T) {
+func (c *unsteady) forgets(t *testing.T) {
 	t.Helper()
 	faultcase.Shows(t, 12, "a source node with async durability is killed with -9")
-	call(t, "PUT", c.source.URL()+"/"+chaotic+"/_settings", `{"index.translog.durability":"async"}`)
+	call(t, "PUT", c.source.URL()+"/"+chaotic+"/_settings", `{"index.translog.durability":"async","index.translog.sync_interval":"60s"}`)
 	stop := c.writing(t, 400, chaotic)
 	follow := started(t, "sync", "--follow", "--interval", "10ms", "--json", "-c", c.yaml)
-	for range 5 {
-		follow.await(t, `"round_ended"`)
-	}
-	acknowledged := c.numbered(t)
+	follow.await(t, `"round_ended"`)
+	follow.await(t, `"round_ended"`)
 	wait := follow.ended(t)
+	release := c.uncommitted(t)
+	defer release()
+	before := c.numbered(t)
+	until(t, "operations that are not durable", func() bool { return c.numbered(t) > before+400 })
+	acknowledged := c.numbered(t)
 	c.source.KillNode(1)
+	release()
 	if err := c.source.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "the source's shards", func() bool { _, there := c.primaries(t); return there })
 	left := c.numbered(t)
-	t.Logf("%d operations were acknowledged before the kill, %d are left", acknowledged, left)
+	t.Logf("%d operations were acknowledged before the kill, %d are left; %s", acknowledged, left, time.Now())
 	if left >= acknowledged {
 		t.Error("the source lost nothing, so that the test shows nothing")
 	}
 	until(t, "the writer to go on", func() bool { return c.numbered(t) > left+400 })
-	t.Logf("writer: %s", stop())
+	t.Logf("%s: writer: %s", time.Now(), stop())
 	c.signal(t, follow, syscall.SIGINT)
 	if code := wait(); code != 130 {
 		t.Errorf("got exit code %d, want it to have followed until it was interrupted: %s", code, tail(follow.stderr.String()))
@@ -126,8 +144,29 @@ func (c *chaos) forgets(t *testing.T) {
 	c.mends(t)
 }
 
+// uncommitted has no commit reach the source, from the next one that esferry asks
+// for until the function is called.
+func (c *unsteady) uncommitted(t *testing.T) (release func()) {
+	t.Helper()
+	arrived, free := make(chan struct{}, 1), make(chan struct{})
+	hook := func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/_flush") {
+			select {
+			case arrived <- struct{}{}:
+			default:
+			}
+			<-free
+		}
+		return false
+	}
+	c.here.On(hook)
+	c.other.On(hook)
+	reached(t, "a commit", arrived)
+	return sync.OnceFunc(func() { close(free) })
+}
+
 // numbered is how many operations the source's primaries have numbered.
-func (c *chaos) numbered(t *testing.T) (sum int64) {
+func (c *unsteady) numbered(t *testing.T) (sum int64) {
 	t.Helper()
 	var stats struct {
 		Indices map[string]struct {
@@ -146,7 +185,7 @@ func (c *chaos) numbered(t *testing.T) (sum int64) {
 }
 
 // upgraded upgrades one node after the other.
-func (c *chaos) upgraded(t *testing.T) {
+func (c *unsteady) upgraded(t *testing.T) {
 	t.Helper()
 	faultcase.Shows(t, 22, "a rolling upgrade of the source in mid-run")
 	call(t, "PUT", c.source.URL()+"/"+chaotic+"/_settings", `{"index.number_of_replicas":1}`)
@@ -164,7 +203,7 @@ func (c *chaos) upgraded(t *testing.T) {
 			return status == 200 && strings.Contains(answer, `"green"`)
 		})
 	}
-	t.Logf("writer: %s", stop())
+	t.Logf("%s: writer: %s", time.Now(), stop())
 	c.signal(t, follow, syscall.SIGINT)
 	if code := wait(); code != 130 {
 		t.Errorf("got exit code %d, want it to have followed until it was interrupted: %s", code, tail(follow.stderr.String()))
