@@ -55,6 +55,11 @@ func (iv *invocation) showPlan(p ferry.Plan) error {
 			return err
 		}
 	}
+	if len(p.UnreadRoles) > 0 {
+		if err := iv.write("note: make sure that no role masks fields (masked_fields): the source's user may not read its own (%s), and masked values would be carried as they are seen\n", plain(strings.Join(p.UnreadRoles, ", "))); err != nil {
+			return err
+		}
+	}
 	for _, o := range p.Obstacles {
 		if err := iv.write("obstacle: %s\n", plain(o.String())); err != nil {
 			return err
@@ -192,11 +197,6 @@ func (iv *invocation) showNotes(i ferry.IndexPlan) error {
 	}
 	if i.Existing != "" {
 		if err := iv.write("note: index %s: the one that the target has already is %s\n", plain(i.Index), plain(i.Existing)); err != nil {
-			return err
-		}
-	}
-	if len(i.UnreadRoles) > 0 {
-		if err := iv.write("note: index %s: make sure that no role masks fields of it (masked_fields): the source's user may not read its own (%s), and masked values would be carried as they are seen\n", plain(i.Index), plain(strings.Join(i.UnreadRoles, ", "))); err != nil {
 			return err
 		}
 	}

@@ -45,10 +45,6 @@ type IndexPlan struct {
 	// Notes name what will be dropped or changed on the way.
 	Notes []metadata.Note `json:"notes,omitempty"`
 
-	// UnreadRoles are roles of the source's user that he may not read: whether they
-	// mask fields of the index is not known.
-	UnreadRoles []string `json:"unread_roles,omitempty"`
-
 	// The target may have an index of the name already.
 	meeting
 
@@ -63,8 +59,12 @@ type Plan struct {
 	Indices   []IndexPlan          `json:"indices"`
 	Obstacles []preflight.Obstacle `json:"obstacles"`
 
-	// sight of the source's user.
-	sight cluster.Sight
+	// UnreadRoles are roles of the source's user that he may not read: whether they
+	// mask fields is not known.
+	UnreadRoles []string `json:"unread_roles,omitempty"`
+
+	// restrictions of the source's user.
+	restrictions []cluster.Restriction
 }
 
 // ObstacleError refuses a ferry before anything is changed.
@@ -107,9 +107,11 @@ func (f *Ferry) Plan(ctx context.Context) (Plan, error) {
 	if err != nil {
 		return p, err
 	}
-	if p.sight, err = f.source.Sight(ctx); err != nil {
+	sight, err := f.source.Sight(ctx)
+	if err != nil {
 		return p, err
 	}
+	p.restrictions, p.UnreadRoles = sight.Restrictions, sight.Unread
 	snapshots := false
 	for _, index := range all {
 		if !f.options.Select.Match(index.Name) {
@@ -225,7 +227,7 @@ func (f *Ferry) planIndex(ctx context.Context, p *Plan, index cluster.Index, sou
 	}
 	obstacles, err := preflight.Index(ctx, preflight.Subject{
 		Source: f.source, Target: f.target, Index: index, Mappings: definition.Mappings, TargetName: one.Target, Ours: one.Phase != Planned || one.settled(),
-		Restrictions: p.sight.Restrictions,
+		Restrictions: p.restrictions,
 	})
 	if err != nil {
 		return one, nil, err
@@ -236,7 +238,6 @@ func (f *Ferry) planIndex(ctx context.Context, p *Plan, index cluster.Index, sou
 	if err := f.planDelta(ctx, &one, index, ours); err != nil {
 		return one, nil, err
 	}
-	one.UnreadRoles = p.sight.Unread
 	if one.Docs, err = f.source.OfType(sourceType).Count(ctx, index.Name, nil); err != nil {
 		return one, nil, err
 	}
