@@ -3,6 +3,7 @@ package snapshotpath
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"esferry/internal/cluster"
@@ -189,6 +190,9 @@ func (e *NotStartedError) Error() string {
 
 // NextStep is printed on a line of its own.
 func (e *NotStartedError) NextStep() string {
+	if strings.Contains(e.Reason, "CorruptIndexException") {
+		return "the repository holds damaged bytes, or the target's disk spoils them: esferry repo verify --contents names the objects that differ from the source's bucket; delete these from the target's, run esferry repo copy, delete index " + e.Index + " on the target, then run again"
+	}
 	return "mend the cause on the target (GET _cluster/allocation/explain tells it all), then run again; delete the index first where its restore failed"
 }
 

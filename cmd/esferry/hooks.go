@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,9 +23,10 @@ const (
 const hookPatience = time.Minute
 
 // hooks runs the operator's commands, without a shell, their output going to
-// stderr. A hook that fails fails the step it belongs to.
-func (iv *invocation) hooks(name string, h config.Hooks) func(ctx context.Context, event string) error {
-	commands := commandsOf(h)
+// stderr, less the configuration's secrets. A hook that fails fails the step it
+// belongs to.
+func (iv *invocation) hooks(c *config.Config) func(ctx context.Context, event string) error {
+	commands := commandsOf(c.Cutover.Hooks)
 	return func(ctx context.Context, event string) error {
 		argv := commands[event]
 		if len(argv) == 0 {
@@ -34,11 +36,11 @@ func (iv *invocation) hooks(name string, h config.Hooks) func(ctx context.Contex
 		defer cancel()
 		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the operator's own command, from the operator's own file
 		// One writer for both: exec then calls it from one goroutine.
-		said := foreign.Text(iv.stderr)
+		said := foreign.Without(foreign.Text(iv.stderr), c.Secrets())
 		cmd.Stdout, cmd.Stderr = said, said
-		cmd.Env = append(os.Environ(), hookEvent+"="+event, hookFerry+"="+name)
+		cmd.Env = append(os.Environ(), hookEvent+"="+event, hookFerry+"="+c.Name)
 		cmd.WaitDelay = time.Second
-		if err := cmd.Run(); err != nil {
+		if err := errors.Join(cmd.Run(), said.Flush()); err != nil {
 			return fmt.Errorf("run the hook for %q (%s): %w", event, argv[0], err)
 		}
 		return nil

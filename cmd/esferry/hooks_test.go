@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"esferry/internal/config"
+	"esferry/internal/lab/faultcase"
 )
 
 // TestHooksHaveNoShell gives a hook words that a shell would obey; one that was
@@ -22,7 +23,7 @@ func TestHooksHaveNoShell(t *testing.T) {
 		t.Helper()
 		var said bytes.Buffer
 		iv := &invocation{stdout: &said, stderr: &said}
-		if err := iv.hooks("x", config.Hooks{Frozen: argv})(t.Context(), "frozen"); err != nil {
+		if err := iv.hooks(&config.Config{Name: "x", Cutover: config.Cutover{Hooks: config.Hooks{Frozen: argv}}})(t.Context(), "frozen"); err != nil {
 			t.Errorf("%q: %v", argv, err)
 		}
 		if got := said.String(); got != want {
@@ -36,6 +37,37 @@ func TestHooksHaveNoShell(t *testing.T) {
 	f([]string{"sh", "-c", "echo $ESFERRY_EVENT of $ESFERRY_FERRY"}, "frozen of x\n")
 	// What a hook prints is text, whatever it is.
 	f([]string{"printf", `a\033[2Jb\342\200\256c\tok\n`}, "a [2Jb\\u202ec\tok\n")
+}
+
+// TestHooksPrintNoSecrets has a hook print what the configuration keeps secret, in
+// one piece and in several.
+func TestHooksPrintNoSecrets(t *testing.T) {
+	faultcase.Shows(t, 38, "hooks that print secrets")
+	const text = `
+name: x
+source: {url: http://127.0.0.1:1, auth: {basic: {username: u, password: "${env:PASSWORD}"}}}
+target: {url: http://127.0.0.1:2, auth: {api_key: planted-api-key}}
+snapshot:
+  repository: r
+  source: {type: s3, settings: {bucket: b, secret_key: planted-key-of-settings}}
+  target: {type: s3, settings: {bucket: b, client: "${env:CLIENT}"}}
+cutover: {hooks: {frozen: [sh, -c, "printf '%s, %s, %s, planted-key-of-settings\n' \"$PASSWORD\" planted-api-key \"$CLIENT\"; printf planted-; sleep 0.1; printf 'api-key and planted-\n' >&2; exit 3"]}}
+checkpoint: {path: x.db}
+`
+	t.Setenv("PASSWORD", "planted-pass word")
+	t.Setenv("CLIENT", "planted-client")
+	c, err := config.Parse("ferry.yaml", []byte(text), config.System(t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	err = (&invocation{stderr: &said}).hooks(c)(t.Context(), "frozen")
+	if err == nil || strings.Contains(err.Error(), "planted") {
+		t.Errorf("got %v, want the hook's failure without what it said", err)
+	}
+	if got, want := said.String(), "***, ***, ***, ***\n*** and planted-\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 // TestHooksMayCallUs holds what a hook finds in its environment against the twins

@@ -183,7 +183,7 @@ func (iv *invocation) options(ctx context.Context, c *config.Config, source *clu
 		},
 		Cutover: ferry.CutoverOptions{
 			Freeze: string(c.Cutover.Freeze), MaxLag: c.Cutover.MaxLag, MaxFreeze: time.Duration(c.Cutover.MaxFreeze),
-			Aliases: c.Cutover.Aliases, Hooks: programs(c.Cutover.Hooks), Hook: iv.hooks(c.Name, c.Cutover.Hooks),
+			Aliases: c.Cutover.Aliases, Hooks: programs(c.Cutover.Hooks), Hook: iv.hooks(c),
 		},
 	}
 	if c.Stream.OnReject == config.OnRejectDeadLetter {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -51,6 +52,11 @@ func (iv *invocation) showPlan(p ferry.Plan) error {
 	}
 	for _, i := range p.Indices {
 		if err := iv.showNotes(i); err != nil {
+			return err
+		}
+	}
+	if len(p.UnreadRoles) > 0 {
+		if err := iv.write("note: make sure that no role masks fields (masked_fields): the source's user may not read its own (%s), and masked values would be carried as they are seen\n", plain(strings.Join(p.UnreadRoles, ", "))); err != nil {
 			return err
 		}
 	}

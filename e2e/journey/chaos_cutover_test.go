@@ -32,6 +32,8 @@ func (c *chaos) cutsOver(t *testing.T) {
 	t.Run("a hook fails", func(t *testing.T) { c.hookFails(t, yaml) })
 	c.config(t, "cut", pattern, fmt.Sprintf(aliases, ""))
 	t.Run("an index comes up with the block", func(t *testing.T) { c.tomorrow(t, yaml) })
+	t.Run("a rollover under the freeze", func(t *testing.T) { c.rolledOver(t, yaml) })
+	t.Run("an index is deleted under the freeze", func(t *testing.T) { c.deletedUnderFreeze(t, yaml) })
 	t.Run("the alias's name is taken", func(t *testing.T) { c.nameTaken(t, yaml) })
 }
 

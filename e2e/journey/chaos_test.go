@@ -50,6 +50,7 @@ func TestChaos(t *testing.T) {
 		{"token expires", c.tokenExpires},
 		{"redirected", c.redirected},
 		{"byte by byte", c.byteByByte},
+		{"the source's name points elsewhere", c.renamed},
 		{"another cluster behind the address", c.anotherCluster},
 		{"the source seems empty", c.seemsEmpty},
 		{"a write between the refresh and the scan", c.writtenBetween},
@@ -62,6 +63,7 @@ func TestChaos(t *testing.T) {
 		{"poison", c.poison},
 		{"extreme versions", c.extremeVersions},
 		{"cutover", c.cutsOver},
+		{"a flipped blob is restored", c.flippedBlob},
 		{"the source's index vanishes", c.sourceVanishes},
 	} {
 		c.here.Reset()

@@ -26,9 +26,15 @@ const password = "hunter2"
 // and dials it.
 func answering(t *testing.T, handler http.HandlerFunc) *cluster.Cluster {
 	t.Helper()
+	return patiently(t, retry.Policy{Total: time.Millisecond}, handler)
+}
+
+// patiently is answering, with another patience.
+func patiently(t *testing.T, p retry.Policy, handler http.HandlerFunc) *cluster.Cluster {
+	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	c, err := cluster.Dial(cluster.Options{URLs: []string{server.URL}, Authorize: cluster.Basic("ferry", password), Patience: retry.Policy{Total: time.Millisecond}})
+	c, err := cluster.Dial(cluster.Options{URLs: []string{server.URL}, Authorize: cluster.Basic("ferry", password), Patience: p})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -191,7 +191,7 @@ func (c *Cluster) fail(r request, status int, header http.Header, body []byte) *
 	case strings.Contains(e.Reason, scrollsUsedUp):
 		e.Hint = "raise search.max_open_scroll_context, or lower stream.readers, or wait until others have read"
 	case status == http.StatusNotFound && e.Type == "index_not_found_exception":
-		e.Hint = "the index is gone on the " + c.side + ": bring it back, or have it forgotten with esferry checkpoint reset"
+		e.Hint = c.gone()
 	}
 	if hint := repositoryHint(e, ""); status >= http.StatusInternalServerError && hint != "" {
 		e.Hint = hint
@@ -201,6 +201,11 @@ func (c *Cluster) fail(r request, status int, header http.Header, body []byte) *
 		e.Hint = "put the address it redirects to under url in the configuration"
 	}
 	return e
+}
+
+// gone is the next step where an index that was there no longer is.
+func (c *Cluster) gone() string {
+	return "the index is gone on the " + c.side + ": bring it back, or have it forgotten with esferry checkpoint reset"
 }
 
 // refused tells Amazon's refusals of a signature from an engine's of a deed.

@@ -7,20 +7,84 @@ import (
 )
 
 // Restriction is a part of a role that hides documents or fields of indices
-// from whoever has it (Elasticsearch's document and field level security).
+// from whoever has it (document and field level security), or masks fields.
 type Restriction struct {
 	// Names are patterns of indices.
 	Names []string
-	// Documents and Fields tell what is hidden.
+	// Documents and Fields tell what is hidden or masked.
 	Documents, Fields bool
 }
 
-// Restrictions lists what the user's own roles hide: nothing where the engine
-// has no such endpoint, or security is off.
-func (c *Cluster) Restrictions(ctx context.Context) ([]Restriction, error) {
-	if c.identity.Product != Elasticsearch || !c.identity.AtLeast(6, 5) {
-		return nil, nil
+// Sight is what the user's own roles hide.
+type Sight struct {
+	Restrictions []Restriction
+	// Unread are roles of the user that he may not read: what they hide is not
+	// known.
+	Unread []string
+}
+
+// Sight reads what the user's own roles hide: nothing where the engine has no
+// such endpoint, or security is off.
+func (c *Cluster) Sight(ctx context.Context) (s Sight, err error) {
+	switch {
+	case c.identity.Product == OpenSearch:
+		return c.sightOfRoles(ctx)
+	case c.identity.AtLeast(6, 5):
+		s.Restrictions, err = c.restrictions(ctx)
 	}
+	return s, err
+}
+
+// untold reports an answer that tells nothing of a user: no such endpoint, no
+// security, or no right to ask.
+func untold(err error) bool {
+	switch statusOf(err) {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusInternalServerError:
+		return true
+	default:
+		return false
+	}
+}
+
+// sightOfRoles reads the user's roles from OpenSearch's security plugin, which
+// shows what is in them to whoever may administer it.
+func (c *Cluster) sightOfRoles(ctx context.Context) (s Sight, err error) {
+	var account struct{ Roles []string }
+	err = c.call(ctx, request{op: "read the user's roles", method: "GET", path: path("_plugins", "_security", "api", "account"), once: true}, &account)
+	if err != nil {
+		if untold(err) {
+			err = nil
+		}
+		return s, err
+	}
+	for _, role := range account.Roles {
+		var answer map[string]struct {
+			Permissions []struct {
+				Patterns []string `json:"index_patterns"`
+				DLS      string
+				FLS      []string
+				Masked   []string `json:"masked_fields"`
+			} `json:"index_permissions"`
+		}
+		err := c.call(ctx, request{op: "read the role " + role, method: "GET", path: path("_plugins", "_security", "api", "roles", role), once: true}, &answer)
+		if untold(err) {
+			s.Unread = append(s.Unread, role)
+			continue
+		}
+		if err != nil {
+			return s, err
+		}
+		for _, p := range answer[role].Permissions {
+			if r := (Restriction{Names: p.Patterns, Documents: p.DLS != "", Fields: len(p.FLS)+len(p.Masked) > 0}); r.Documents || r.Fields {
+				s.Restrictions = append(s.Restrictions, r)
+			}
+		}
+	}
+	return s, nil
+}
+
+// restrictions asks Elasticsearch.
+func (c *Cluster) restrictions(ctx context.Context) ([]Restriction, error) {
 	var answer struct {
 		Indices []struct {
 			Names  []string
@@ -32,8 +96,7 @@ func (c *Cluster) Restrictions(ctx context.Context) ([]Restriction, error) {
 		}
 	}
 	err := c.call(ctx, request{op: "read the user's privileges", method: "GET", path: "/_security/user/_privileges", once: true}, &answer)
-	switch statusOf(err) {
-	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusInternalServerError:
+	if untold(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -51,6 +114,24 @@ func (c *Cluster) Restrictions(ctx context.Context) ([]Restriction, error) {
 		}
 	}
 	return list, nil
+}
+
+// StoredMappings gives an index's mappings as the cluster state has them, which no
+// role hides anything of; nil where the user may not read it.
+func (c *Cluster) StoredMappings(ctx context.Context, index string) (json.RawMessage, error) {
+	var answer struct {
+		Metadata struct {
+			Indices map[string]struct{ Mappings json.RawMessage }
+		}
+	}
+	err := c.call(ctx, request{
+		op: "read the cluster state's mappings", index: index, method: "GET", path: path("_cluster", "state", "metadata", index),
+		params: params("filter_path", "metadata.indices.*.mappings"), once: true,
+	}, &answer)
+	if untold(err) {
+		return nil, nil
+	}
+	return answer.Metadata.Indices[index].Mappings, err
 }
 
 // StoredDocs gives the documents that the index's primaries store, as their

@@ -244,7 +244,18 @@ func (c *Cluster) WhyUnassigned(ctx context.Context, index string, number int) (
 	}
 	const most = 4
 	for i, reason := range reasons {
-		reasons[i] = oneLine([]byte(reason))
+		reasons[i] = oneLine([]byte(innermost(reason)))
 	}
 	return strings.Join(reasons[:min(most, len(reasons))], "; "), nil
+}
+
+// innermost puts the last of a chain of exceptions first: it is the cause, and
+// behind a page of the others nobody would see it.
+func innermost(reason string) string {
+	const nested = "nested: "
+	first, last := strings.Index(reason, nested), strings.LastIndex(reason, nested)
+	if last < 0 {
+		return reason
+	}
+	return reason[last+len(nested):] + " (" + reason[:first] + ")"
 }

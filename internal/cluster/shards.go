@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 
@@ -248,7 +247,7 @@ func (c *Cluster) Primaries(ctx context.Context, index string) ([]shard.Position
 func (c *Cluster) noIndex(op, index string) *Error {
 	return &Error{
 		Op: op, Index: index, URL: c.address, Status: 404, Type: "index_not_found", Reason: "the cluster state holds no such index",
-		Hint: "check the name with GET _cat/indices",
+		Hint: c.gone(),
 	}
 }
 
@@ -314,23 +313,6 @@ func (c *Cluster) Refresh(ctx context.Context, index string) error {
 func (c *Cluster) Flush(ctx context.Context, index string) error {
 	_, err := c.joint.flushes.Do(ctx, index)
 	return err
-}
-
-func (c *Cluster) broadcast(ctx context.Context, op string, indices []string, endpoint string, p url.Values) error {
-	for names := range several(indices) {
-		var answer struct {
-			Shards shardsHeader `json:"_shards"`
-		}
-		r := request{op: op, index: label(names), method: "POST", path: path(list(names), endpoint), params: p}
-		if err := c.call(ctx, r, &answer); err != nil {
-			return err
-		}
-		// Unassigned replicas count in total and never answer: only failures count.
-		if answer.Shards.Failed > 0 || answer.Shards.Successful < len(names) {
-			return partial(op, r.index, c.address, "%d shards failed, %d succeeded: %s", answer.Shards.Failed, answer.Shards.Successful, oneLine(answer.Shards.Failures))
-		}
-	}
-	return nil
 }
 
 // onPrimary gives the preference that sends a search to one shard's primary, by

@@ -136,7 +136,7 @@ func nameless(ctx context.Context, c *cluster.Cluster) error {
 		second(c.DataNodes(ctx)),
 		second(c.DataStreams(ctx)),
 		second(c.Plugins(ctx)),
-		second(c.Restrictions(ctx)),
+		second(c.Sight(ctx)),
 		second(c.ListMetadata(ctx, cluster.IndexTemplate)),
 		second(c.Repositories(ctx)),
 		second(c.RunningSnapshots(ctx)),

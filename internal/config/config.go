@@ -35,6 +35,8 @@ type Config struct {
 	Checkpoint Checkpoint `json:"checkpoint"`
 	// Serve says where the live page is shown.
 	Serve Serve `json:"serve"`
+
+	secrets []Secret
 }
 
 // Reconcile is what of a document is compared.
@@ -110,7 +112,18 @@ func Parse(name string, data []byte, env Environment) (*Config, error) {
 	if len(d.faults) > 0 {
 		return nil, join(d.faults)
 	}
+	c.secrets = d.secrets
 	return &c, nil
+}
+
+// Secrets reveals all that is secret in what was parsed, to be taken out of what
+// others say.
+func (c *Config) Secrets() []string {
+	texts := make([]string, len(c.secrets))
+	for i, s := range c.secrets {
+		texts[i] = s.Reveal()
+	}
+	return texts
 }
 
 // withoutMark drops the byte order mark that some editors begin a file with.

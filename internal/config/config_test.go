@@ -3,11 +3,13 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"esferry/internal/config"
 )
@@ -75,7 +77,7 @@ func wholeSnapshot() *config.Snapshot {
 
 // compare lets cmp see what a Secret holds.
 func compare() cmp.Option {
-	return cmp.Transformer("Reveal", config.Secret.Reveal)
+	return cmp.Options{cmp.Transformer("Reveal", config.Secret.Reveal), cmpopts.IgnoreUnexported(config.Config{})}
 }
 
 func TestLoadWhole(t *testing.T) {
@@ -88,6 +90,9 @@ func TestLoadWhole(t *testing.T) {
 	}
 	if diff := cmp.Diff(whole("testdata"), got, compare()); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
+	}
+	if want := []string{"pw", "id", "key"}; !slices.Equal(got.Secrets(), want) {
+		t.Errorf("got the secrets %q, want %q", got.Secrets(), want)
 	}
 }
 

@@ -14,8 +14,9 @@ type decoder struct {
 	file string
 	env  Environment
 	// at holds the place of each key that is there and is not empty.
-	at     map[string]position
-	faults []*Error
+	at      map[string]position
+	faults  []*Error
+	secrets []Secret
 }
 
 // value is one node and the path and place of the key it stands under.
@@ -59,6 +60,13 @@ func (d *decoder) wrong(v value, wants string) {
 	default:
 		d.fault(v.key, positionOf(v.node), complaint{message: "wants " + wants + ", found " + string(found)})
 	}
+}
+
+// secret makes a secret, and remembers it.
+func (d *decoder) secret(text string) Secret {
+	s := NewSecret(text)
+	d.secrets = append(d.secrets, s)
+	return s
 }
 
 // has reports whether a key is there and is not empty.

@@ -112,7 +112,7 @@ func secret(dst *Secret, checks ...func(string) *complaint) into {
 		var s string
 		text(&s, append(checks, filled)...)(d, v)
 		if s != "" {
-			*dst = NewSecret(s)
+			*dst = d.secret(s)
 		}
 	}
 }
@@ -234,7 +234,7 @@ func (d *decoder) anyScalar(v value, hidden bool) any {
 		return nil
 	}
 	if hidden || referred {
-		return NewSecret(s)
+		return d.secret(s)
 	}
 	switch n := v.node.(type) {
 	case *ast.InfinityNode, *ast.NanNode:

@@ -74,7 +74,9 @@ func (c *cutover) quiet(ctx context.Context, ix *index) error {
 	// must be seen twice.
 	sure := f.options.Cutover.Freeze == FreezeBlock && f.source.Identity().BlocksByAPI()
 	var before []shard.Position
+	hasten := ix.hastened()
 	return retry.Poll(ctx, "index "+ix.id()+" to be quiet", 100*time.Millisecond, func(ctx context.Context) (bool, error) {
+		hasten(ctx)
 		now, err := ix.positions(ctx)
 		if err != nil {
 			return false, err

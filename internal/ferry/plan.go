@@ -59,6 +59,10 @@ type Plan struct {
 	Indices   []IndexPlan          `json:"indices"`
 	Obstacles []preflight.Obstacle `json:"obstacles"`
 
+	// UnreadRoles are roles of the source's user that he may not read: whether they
+	// mask fields is not known.
+	UnreadRoles []string `json:"unread_roles,omitempty"`
+
 	// restrictions of the source's user.
 	restrictions []cluster.Restriction
 }
@@ -103,9 +107,11 @@ func (f *Ferry) Plan(ctx context.Context) (Plan, error) {
 	if err != nil {
 		return p, err
 	}
-	if p.restrictions, err = f.source.Restrictions(ctx); err != nil {
+	sight, err := f.source.Sight(ctx)
+	if err != nil {
 		return p, err
 	}
+	p.restrictions, p.UnreadRoles = sight.Restrictions, sight.Unread
 	snapshots := false
 	for _, index := range all {
 		if !f.options.Select.Match(index.Name) {

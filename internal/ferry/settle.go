@@ -38,7 +38,9 @@ func (ix *index) settled(ctx context.Context, do func(ctx context.Context) error
 // are read once more at the end: those of a position are older than its numbers.
 func (s *sides) settle(ctx context.Context) error {
 	var said []shard.Position
+	hasten := s.index.hastened()
 	err := retry.Poll(ctx, "index "+s.rec.Index+" to settle", 50*time.Millisecond, func(ctx context.Context) (bool, error) {
+		hasten(ctx)
 		now, err := s.index.positions(ctx)
 		if err != nil {
 			return false, err
@@ -59,6 +61,28 @@ func (s *sides) settle(ctx context.Context) error {
 		return err
 	}
 	return s.sameTerm(after)
+}
+
+// hastenAfter is how long operations of the source may be on their way to be
+// durable before esferry has them committed: a replica takes milliseconds.
+const hastenAfter = time.Second
+
+// hastened gives what to call while the source's operations are waited for. What
+// was acknowledged under durability async, and is not durable when that is taken
+// back, nobody makes durable before the next write, or before the engine commits
+// what lies idle, which is five minutes later. Where it cannot be done the wait is
+// as long as before.
+func (ix *index) hastened() func(ctx context.Context) {
+	began, done := time.Now(), false
+	return func(ctx context.Context) {
+		if done || time.Since(began) < hastenAfter {
+			return
+		}
+		done = true
+		if err := ix.ferry.source.Flush(ctx, ix.id()); err != nil {
+			ix.ferry.note(report.Event{Kind: report.Noted, Index: ix.id(), Message: "its operations are waited for, and could not be committed: " + err.Error()})
+		}
+	}
 }
 
 // sameTerm fails with ErrTermChanged where a failover came since the sides were

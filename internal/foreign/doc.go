@@ -5,7 +5,8 @@
 //
 //  1. Line gives one line of it, for messages and tables;
 //  2. Text passes lines on to a writer, for whole outputs and pages;
-//  3. JSON passes JSON on, with such characters escaped: the same value.
+//  3. JSON passes JSON on, with such characters escaped: the same value;
+//  4. Without passes text on less words that are not to be shown.
 //
 // It touches nothing, and imports nothing of ours. Not guaranteed: that two names
 // that look alike are the same; letters of many scripts do.

@@ -97,3 +97,34 @@ func TestJSONMeansTheSame(t *testing.T) {
 		}
 	})
 }
+
+// TestWithout hides words in texts that come in any pieces.
+func TestWithout(t *testing.T) {
+	f := func(text, want string, words ...string) {
+		t.Helper()
+		for _, size := range []int{1, 2, 3, len(text) + 1} {
+			var out bytes.Buffer
+			h := foreign.Without(&out, words)
+			for rest := text; rest != ""; {
+				piece := rest[:min(size, len(rest))]
+				rest = rest[len(piece):]
+				if n, err := h.Write([]byte(piece)); err != nil || n != len(piece) {
+					t.Fatalf("got %d, %v", n, err)
+				}
+			}
+			if err := h.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if got := out.String(); got != want {
+				t.Errorf("%q without %q, %d at a time: got %q, want %q", text, words, size, got, want)
+			}
+		}
+	}
+	f("nothing to hide", "nothing to hide")
+	f("nothing to hide", "nothing to hide", "", "secret")
+	f("my secret\nis a secret", "my ***\nis a ***", "secret")
+	f("abcd, abc, ab", "***, ***, ab", "abc", "abcd")
+	f("aab", "a***", "ab")
+	f("half a secre", "half a secre", "secret")
+	f("two\nlines and two", "*** and two", "two\nlines")
+}

@@ -70,6 +70,9 @@ type Cluster struct {
 
 	mu        sync.Mutex
 	processes []*process
+	// upgraded are the nodes that run another version, each with the cluster as it
+	// would be if all of it did.
+	upgraded map[int]*Cluster
 }
 
 // node is one member of the cluster.
@@ -107,23 +110,10 @@ func (l *Lab) prepare(ctx context.Context, s Spec) (*Cluster, error) {
 		s.Name = string(s.Engine)
 	}
 	c := &Cluster{Engine: s.Engine, Name: s.Name, lab: l, spec: s}
+	if err := c.unpack(ctx); err != nil {
+		return nil, err
+	}
 	var err error
-	if c.recipe, err = s.Engine.recipe(); err != nil {
-		return nil, err
-	}
-	if c.java, err = l.javaFor(ctx, s.Engine, c.recipe); err != nil {
-		return nil, err
-	}
-	home := l.engineHome
-	switch {
-	case s.S3 != nil:
-		home = l.s3Home
-	case s.Keys:
-		home = c.keysHome
-	}
-	if c.home, err = home(ctx, s.Engine, c.recipe); err != nil {
-		return nil, err
-	}
 	c.dir = filepath.Join(l.dir, l.unique(s.Name))
 	for i, dir := range s.RepoDirs {
 		if s.RepoDirs[i], err = filepath.Abs(dir); err != nil {
@@ -140,6 +130,25 @@ func (l *Lab) prepare(ctx context.Context, s Spec) (*Cluster, error) {
 		return nil, fmt.Errorf("write its configuration: %w", err)
 	}
 	return c, nil
+}
+
+// unpack finds what runs the engine, and fetches what is not cached.
+func (c *Cluster) unpack(ctx context.Context) (err error) {
+	if c.recipe, err = c.Engine.recipe(); err != nil {
+		return err
+	}
+	if c.java, err = c.lab.javaFor(ctx, c.Engine, c.recipe); err != nil {
+		return err
+	}
+	home := c.lab.engineHome
+	switch {
+	case c.spec.S3 != nil:
+		home = c.lab.s3Home
+	case c.spec.Keys:
+		home = c.keysHome
+	}
+	c.home, err = home(ctx, c.Engine, c.recipe)
+	return err
 }
 
 // engineHome gives the folder of an engine in the cache.

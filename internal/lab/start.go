@@ -93,6 +93,16 @@ func (c *Cluster) whole(ctx context.Context, by http.RoundTripper) (bool, error)
 
 // commands gives what to start: one process a node, or one for all.
 func (c *Cluster) commands() []command {
+	all := c.ofOneVersion()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, newer := range c.upgraded {
+		all[i] = newer.ofOneVersion()[i]
+	}
+	return all
+}
+
+func (c *Cluster) ofOneVersion() []command {
 	switch c.recipe.start {
 	case byRunner:
 		return []command{c.command(c.nodes[0], c.javaPath(), append(c.jvm(c.nodes[0]),

@@ -40,31 +40,35 @@ func (c *Cluster) write(ctx context.Context) error {
 		return err
 	}
 	for _, n := range c.nodes {
-		conf := c.confDir(n)
-		for _, dir := range []string{conf, filepath.Join(n.dir, "data"), filepath.Join(n.dir, "logs"), filepath.Join(n.dir, "tmp")} {
-			if err := makeDir(dir); err != nil {
-				return err
-			}
-		}
-		files := access.files(c.Username)
-		files[c.Engine.Product()+".yml"] = c.yml(n)
-		files["log4j2.properties"] = logging
-		if c.Engine == ES24 {
-			files["logging.yml"] = oldLogging
-		}
-		for name, text := range files {
-			if err := writeFile(filepath.Join(conf, name), text); err != nil {
-				return err
-			}
-		}
-		if err := c.writeJVMOptions(conf); err != nil {
-			return err
-		}
-		if err := c.writeKeystore(ctx, n); err != nil {
+		if err := c.writeNode(ctx, n, access); err != nil {
 			return err
 		}
 	}
 	return c.lab.share(c.dir)
+}
+
+func (c *Cluster) writeNode(ctx context.Context, n node, a access) error {
+	conf := c.confDir(n)
+	for _, dir := range []string{conf, filepath.Join(n.dir, "data"), filepath.Join(n.dir, "logs"), filepath.Join(n.dir, "tmp")} {
+		if err := makeDir(dir); err != nil {
+			return err
+		}
+	}
+	files := a.files(c.Username)
+	files[c.Engine.Product()+".yml"] = c.yml(n)
+	files["log4j2.properties"] = logging
+	if c.Engine == ES24 {
+		files["logging.yml"] = oldLogging
+	}
+	for name, text := range files {
+		if err := writeFile(filepath.Join(conf, name), text); err != nil {
+			return err
+		}
+	}
+	if err := c.writeJVMOptions(conf); err != nil {
+		return err
+	}
+	return c.writeKeystore(ctx, n)
 }
 
 // writeJVMOptions keeps the distribution's options less those that write logs

@@ -3,8 +3,11 @@ package preflight
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"path"
+
+	"esferry/internal/cluster"
 )
 
 const (
@@ -23,15 +26,59 @@ func seesAll(ctx context.Context, s Subject) (Obstacle, error) {
 	for _, r := range s.Restrictions {
 		for _, pattern := range r.Names {
 			if ok, err := path.Match(pattern, s.Index.Name); err == nil && ok {
-				return Obstacle{Problem: fmt.Sprintf("a role of the source's user hides %s of it (document or field level security on %s)", what(r.Documents), pattern), Remedy: remedy}, nil
+				return Obstacle{Problem: fmt.Sprintf("a role of the source's user hides %s of it (document or field level security, or masked fields, on %s)", what(r.Documents), pattern), Remedy: remedy}, nil
 			}
 		}
+	}
+	if o, err := s.seesFields(ctx, remedy); err != nil || o.Problem != "" {
+		return o, err
 	}
 	if bytes.Contains(s.Mappings, []byte(`"nested"`)) {
 		// Statistics count nested parts, too.
 		return Obstacle{}, nil
 	}
 	return s.countsAll(ctx, remedy)
+}
+
+// seesFields compares the mappings that the user is shown with those that are
+// stored: OpenSearch leaves out the fields that a role hides.
+func (s Subject) seesFields(ctx context.Context, remedy string) (Obstacle, error) {
+	if s.Source.Identity().Product != cluster.OpenSearch {
+		return Obstacle{}, nil
+	}
+	stored, err := s.Source.StoredMappings(ctx, s.Index.Name)
+	if err != nil || !lacks(s.Mappings, stored) {
+		return Obstacle{}, err
+	}
+	// A document may have brought a field meanwhile.
+	again, err := s.Source.Definition(ctx, s.Index.Name)
+	if err != nil || !lacks(again.Mappings, stored) {
+		return Obstacle{}, err
+	}
+	return Obstacle{Problem: "the source's user is not shown all of its fields, which is what field level security looks like", Remedy: remedy}, nil
+}
+
+// lacks reports whether shown mappings have fewer fields than the stored ones.
+func lacks(shown, stored json.RawMessage) bool {
+	return len(stored) > 0 && fields(shown) < fields(stored)
+}
+
+// fields counts the fields of mappings, with those below, under a type or not.
+func fields(mappings json.RawMessage) (n int) {
+	var m struct {
+		Properties map[string]json.RawMessage
+		Typed      json.RawMessage `json:"_doc"`
+	}
+	if json.Unmarshal(mappings, &m) != nil {
+		return 0
+	}
+	for _, below := range m.Properties {
+		n += 1 + fields(below)
+	}
+	if len(m.Typed) > 0 {
+		n += fields(m.Typed)
+	}
+	return n
 }
 
 // countsAll compares a count with the statistics, which no role hides anything

@@ -17,7 +17,7 @@ func keepsSource(_ context.Context, s Subject) (Obstacle, error) {
 	if sourceIsKept(s.Mappings) {
 		return Obstacle{}, nil
 	}
-	return Obstacle{Problem: "its mapping disables or filters _source", Remedy: "put it under indices.exclude and carry it by snapshot and restore"}, nil
+	return Obstacle{Problem: "its mapping disables, filters or rebuilds _source", Remedy: "put it under indices.exclude and carry it by snapshot and restore"}, nil
 }
 
 // sourceIsKept looks at the mapping, or at each type's mapping.
