@@ -125,8 +125,7 @@ func (s *simulation) index(ctx context.Context, name string) error {
 		}
 		_, err = hand.Do(ctx, text)
 		hand.Free()
-		var lost *workers.LostError
-		if errors.As(err, &lost) {
+		if _, lost := errors.AsType[*workers.LostError](err); lost {
 			s.mu.Lock()
 			s.twice++
 			s.mu.Unlock()
