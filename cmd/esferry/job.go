@@ -76,7 +76,7 @@ func (iv *invocation) withJob(ctx context.Context, j job, work func(ctx context.
 	}
 	began, unchanged := time.Now(), false
 	told := report.Job{Command: j.command}
-	err := iv.withFerry(ctx, func(ctx context.Context, f *ferry.Ferry) error {
+	err := iv.withCrew(ctx, func(ctx context.Context, f *ferry.Ferry) error {
 		before := totals(f)
 		err := work(ctx, f)
 		run := totals(f).since(before)

@@ -85,7 +85,7 @@ func (iv *invocation) baselineCommand() *cobra.Command {
 			if dryRun {
 				return iv.withLook(cmd.Context(), iv.plan)
 			}
-			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+			return iv.withCrew(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
 				p, err := f.Plan(ctx)
 				if err != nil {
 					return err
@@ -190,7 +190,7 @@ query selects, without deletes. It resumes where it stopped.`,
 			if dryRun {
 				return iv.withLook(cmd.Context(), func(ctx context.Context, s *session) error { return iv.wouldBackfill(ctx, s.ferry, indices, query) })
 			}
-			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+			return iv.withCrew(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
 				var done []ferry.Backfill
 				for _, name := range indices {
 					b, err := f.Backfill(ctx, name, query)

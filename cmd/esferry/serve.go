@@ -75,7 +75,7 @@ func (iv *invocation) serve(ctx context.Context, o serving) (err error) {
 	defer func() { err = errors.Join(err, page.Close()) }()
 	iv.observer().Observe(report.Event{Time: time.Now(), Kind: report.Noted, Message: "the live page is " + page.URL()})
 	iv.watchers = append(iv.watchers, page.Feed)
-	return iv.withFerry(ctx, func(ctx context.Context, f *ferry.Ferry) error {
+	return iv.withCrew(ctx, func(ctx context.Context, f *ferry.Ferry) error {
 		deck.board(f, page.Feed)
 		page.Show(deck)
 		return iv.served(ctx, page, deck, o.interval)

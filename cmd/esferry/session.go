@@ -33,30 +33,40 @@ type session struct {
 // withFerry opens a ferry, serves its control socket while fn works with it,
 // and closes everything.
 func (iv *invocation) withFerry(ctx context.Context, fn func(ctx context.Context, f *ferry.Ferry) error) error {
+	return iv.withSession(ctx, func(ctx context.Context, s *session) error { return iv.serving(ctx, s, fn) })
+}
+
+// withCrew is withFerry for what workers take part in, who end with it.
+func (iv *invocation) withCrew(ctx context.Context, fn func(ctx context.Context, f *ferry.Ferry) error) error {
 	return iv.withSession(ctx, func(ctx context.Context, s *session) error {
 		if err := s.employ(); err != nil {
 			return err
 		}
-		serving, stop := context.WithCancel(ctx)
-		g, _ := group.New(serving)
-		g.Go("control socket", func(ctx context.Context) error {
-			return control.Serve(ctx, s.config.Checkpoint.Beside(), steering{ferry: s.ferry})
-		})
-		g.Go("source's health", s.ferry.Heed)
-		g.Go("workers", s.ferry.Lead)
-		var result error
-		g.Go("command", func(ctx context.Context) error {
-			defer stop()
-			result = fn(ctx, s.ferry)
-			return result
-		})
-		err := g.Wait()
-		if result != nil || errors.Is(err, context.Canceled) && ctx.Err() == nil {
-			// The socket ends with the command; only the command's end counts.
-			err = result
-		}
-		return s.conclude(ctx, iv.command, err)
+		return s.conclude(ctx, iv.command, iv.serving(ctx, s, fn))
 	})
+}
+
+// serving serves the control socket, and those who watch and help, while fn works.
+func (iv *invocation) serving(ctx context.Context, s *session, fn func(ctx context.Context, f *ferry.Ferry) error) error {
+	served, stop := context.WithCancel(ctx)
+	g, _ := group.New(served)
+	g.Go("control socket", func(ctx context.Context) error {
+		return control.Serve(ctx, s.config.Checkpoint.Beside(), steering{ferry: s.ferry})
+	})
+	g.Go("source's health", s.ferry.Heed)
+	g.Go("workers", s.ferry.Lead)
+	var result error
+	g.Go("command", func(ctx context.Context) error {
+		defer stop()
+		result = fn(ctx, s.ferry)
+		return result
+	})
+	err := g.Wait()
+	if result != nil || errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		// The socket ends with the command; only the command's end counts.
+		return result
+	}
+	return err
 }
 
 // withSession opens everything a ferry needs, once, and closes it.
