@@ -34,7 +34,7 @@ type process struct {
 	reader *group.Group
 }
 
-func start(t *testing.T, args ...string) *process {
+func start(t testing.TB, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.CommandContext(t.Context(), binary, args...), lines: make(chan string, 1<<16), stderr: &bytes.Buffer{}}
 	p.cmd.Stderr = p.stderr
@@ -98,7 +98,7 @@ func (p *process) signal(t *testing.T, s syscall.Signal) {
 }
 
 // end waits for the end, and gives exit code and stderr.
-func (p *process) end(t *testing.T) (code int, stderr string) {
+func (p *process) end(t testing.TB) (code int, stderr string) {
 	t.Helper()
 	if err := p.reader.Wait(); err != nil {
 		t.Fatal(err)

@@ -221,8 +221,6 @@ func (l *lender) hire(ctx context.Context) (*workers.Hand, error) {
 	return l.index.ferry.pool.Hire(ctx)
 }
 
-func (l *lender) parties() int { return l.index.ferry.parties() }
-
 // carry has a window carried. Where refused is true the worker did not do it, or
 // may be at it no more: it is to be carried by others.
 func (l *lender) carry(ctx context.Context, hand *workers.Hand, t task) (c Carried, refused bool, err error) {

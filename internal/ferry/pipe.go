@@ -145,7 +145,6 @@ func (p *pipe) dealer(parcels chan<- parcel, acks chan<- shard.Window, tasks []t
 		here: func(ctx context.Context, t task) error { return p.read(ctx, t, parcels, acks) },
 	}
 	if p.lender != nil {
-		d.readers = part(d.readers, p.lender.parties())
 		d.hire = p.lender.hire
 		d.there = func(ctx context.Context, hand *workers.Hand, t task) error {
 			return p.carried(ctx, hand, t, parcels, acks)

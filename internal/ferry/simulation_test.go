@@ -133,7 +133,7 @@ func (s *simulation) index(ctx context.Context, name string) error {
 		}
 		return err
 	}
-	err := ferry.Deal(ctx, windows, 1, s.places, here, s.pool.Hire, there)
+	err := ferry.Deal(ctx, windows, 4, s.places, here, s.pool.Hire, there)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for n := range s.shards {
