@@ -37,7 +37,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	if err := compile(theWorld.released, "-trimpath"); err != nil {
+	// With the flags of what the tests themselves are built from.
+	if err := compile(theWorld.released, "-ldflags=-s -w"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -216,6 +216,34 @@ func TestBudgetLendsItsMemoryAgain(t *testing.T) {
 	small.Release()
 }
 
+// What lies idle is bounded by what was needed, however many sizes pages have and
+// however large the budget is: a ferry that follows for weeks meets all of them.
+func TestBudgetKeepsWhatWasNeeded(t *testing.T) {
+	t.Parallel()
+	const mb = 1 << 20
+	b := batch.NewBudget(1000 * mb)
+	lend := func(size int64) *byte {
+		t.Helper()
+		r, err := b.Room(t.Context(), size*mb)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Release()
+		return &r.Buf[0]
+	}
+	smallest := lend(1)
+	for size := int64(2); size < 8; size++ {
+		lend(size)
+	}
+	largest := lend(8)
+	if lend(8) != largest {
+		t.Error("the latest room was not lent again")
+	}
+	if lend(1) == smallest {
+		t.Error("after rooms of 1 to 8 MB, one at a time, all of them are kept")
+	}
+}
+
 // A room for a page larger than the budget is made, alone, and not kept.
 func TestBudgetLendsToGiants(t *testing.T) {
 	t.Parallel()

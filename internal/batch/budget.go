@@ -18,9 +18,10 @@ type Budget struct {
 	bytes    *semaphore.Weighted
 
 	mu sync.Mutex
-	// idle rooms were given back; made is the bytes of these and of all that are lent.
-	idle []*Room
-	made int64
+	// idle rooms were given back; made is the bytes of these and of all that are
+	// lent, lent those of the latter alone, and most of them at once.
+	idle             []*Room
+	made, lent, most int64
 }
 
 // Room is memory for one page and its documents. It has one owner at a time.
@@ -80,8 +81,10 @@ func roundUp(n int64) int64 {
 }
 
 // take gives an idle room of that size, or a little larger where the budget has
-// that much, or makes one for n bytes, which may be more; where the bytes of all
-// rooms would exceed the capacity, idle ones of other sizes go.
+// that much, or makes one for n bytes, which may be more. Idle ones of other sizes
+// go, the longest idle first, where the bytes of all rooms would exceed the
+// capacity, or twice of what was ever lent at once: over weeks, pages have every
+// size, and a room of each would be memory that nobody needs.
 func (b *Budget) take(size, n int64) *Room {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -91,9 +94,11 @@ func (b *Budget) take(size, n int64) *Room {
 	}); i >= 0 {
 		r := b.idle[i]
 		b.idle = slices.Delete(b.idle, i, i+1)
+		b.lend(r.size)
 		return r
 	}
-	for b.made+size > b.capacity && len(b.idle) > 0 {
+	b.lend(size)
+	for b.made+size > min(b.capacity, 2*b.most) && len(b.idle) > 0 {
 		b.made -= b.idle[0].size
 		b.idle = b.idle[1:]
 	}
@@ -101,11 +106,18 @@ func (b *Budget) take(size, n int64) *Room {
 	return &Room{Buf: make([]byte, max(size, n)), budget: b, size: size}
 }
 
+// lend books the bytes of a room.
+func (b *Budget) lend(size int64) {
+	b.lent += size
+	b.most = max(b.most, b.lent)
+}
+
 // Release gives the room back; neither its bytes nor its documents may be
 // touched afterwards. To be called once.
 func (r *Room) Release() {
 	b := r.budget
 	b.mu.Lock()
+	b.lent -= r.size
 	if int64(cap(r.Buf)) == r.size {
 		r.Docs = r.Docs[:0]
 		b.idle = append(b.idle, r)
