@@ -134,12 +134,12 @@ func (c *unsteady) forgets(t *testing.T) {
 	}
 	until(t, "the source's shards", func() bool { _, there := c.primaries(t); return there })
 	left := c.numbered(t)
-	t.Logf("%d operations were acknowledged before the kill, %d are left; %s", acknowledged, left, time.Now())
+	t.Logf("%d operations were acknowledged before the kill, %d are left", acknowledged, left)
 	if left >= acknowledged {
 		t.Error("the source lost nothing, so that the test shows nothing")
 	}
 	until(t, "the writer to go on", func() bool { return c.numbered(t) > left+400 })
-	t.Logf("%s: writer: %s", time.Now(), stop())
+	t.Logf("writer: %s", stop())
 	c.signal(t, follow, syscall.SIGINT)
 	if code := wait(); code != 130 {
 		t.Errorf("got exit code %d, want it to have followed until it was interrupted: %s", code, tail(follow.stderr.String()))
@@ -213,7 +213,7 @@ func (c *unsteady) upgraded(t *testing.T) {
 			return status == 200 && strings.Contains(answer, `"green"`)
 		})
 	}
-	t.Logf("%s: writer: %s", time.Now(), stop())
+	t.Logf("writer: %s", stop())
 	c.signal(t, follow, syscall.SIGINT)
 	if code := wait(); code != 130 {
 		t.Errorf("got exit code %d, want it to have followed until it was interrupted: %s", code, tail(follow.stderr.String()))
