@@ -66,17 +66,26 @@ func (c *unsteady) primaries(t *testing.T) (nodes map[string]string, started boo
 	return nodes, started
 }
 
-// relocates moves every primary to the other node while pages of it are read.
+// relocates moves every primary to the other node while pages of it are read, and
+// then right before that begins, when nobody has the shard whom it is asked of.
 func (c *unsteady) relocates(t *testing.T) {
 	t.Helper()
 	faultcase.Shows(t, 14, "a primary relocates in mid-scan on a real engine")
+	for _, request := range []string{"/_search/scroll", chaotic + "/_search"} {
+		c.relocatesAt(t, request)
+	}
+}
+
+func (c *unsteady) relocatesAt(t *testing.T, request string) {
+	t.Helper()
 	c.many(t)
-	hook, arrived, release := held("/_search/scroll")
+	hook, arrived, release := held(request)
 	defer release()
 	c.here.On(hook)
+	c.other.On(hook)
 	run := started(t, "sync", "--json", "-c", c.yaml)
 	wait := run.ended(t)
-	reached(t, "the second page", arrived)
+	reached(t, request, arrived)
 	before, _ := c.primaries(t)
 	var moves []string
 	for shard, from := range before {
@@ -98,6 +107,7 @@ func (c *unsteady) relocates(t *testing.T) {
 		t.Errorf("got exit code %d: %s", code, tail(run.stderr.String()))
 	}
 	t.Logf("the primaries were on %v, and are on %v", before, after)
+	c.other.On(nil)
 	c.mends(t)
 }
 
@@ -124,12 +134,12 @@ func (c *unsteady) forgets(t *testing.T) {
 	}
 	until(t, "the source's shards", func() bool { _, there := c.primaries(t); return there })
 	left := c.numbered(t)
-	t.Logf("%d operations were acknowledged before the kill, %d are left; %s", acknowledged, left, time.Now())
+	t.Logf("%d operations were acknowledged before the kill, %d are left", acknowledged, left)
 	if left >= acknowledged {
 		t.Error("the source lost nothing, so that the test shows nothing")
 	}
 	until(t, "the writer to go on", func() bool { return c.numbered(t) > left+400 })
-	t.Logf("%s: writer: %s", time.Now(), stop())
+	t.Logf("writer: %s", stop())
 	c.signal(t, follow, syscall.SIGINT)
 	if code := wait(); code != 130 {
 		t.Errorf("got exit code %d, want it to have followed until it was interrupted: %s", code, tail(follow.stderr.String()))
@@ -203,7 +213,7 @@ func (c *unsteady) upgraded(t *testing.T) {
 			return status == 200 && strings.Contains(answer, `"green"`)
 		})
 	}
-	t.Logf("%s: writer: %s", time.Now(), stop())
+	t.Logf("writer: %s", stop())
 	c.signal(t, follow, syscall.SIGINT)
 	if code := wait(); code != 130 {
 		t.Errorf("got exit code %d, want it to have followed until it was interrupted: %s", code, tail(follow.stderr.String()))

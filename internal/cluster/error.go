@@ -111,6 +111,14 @@ func Forbidden(err error) bool {
 // NotFound reports whether err is an engine's 404.
 func NotFound(err error) bool { return statusOf(err) == http.StatusNotFound }
 
+// Moved reports whether err is an engine's refusal to ask a node for a shard that is
+// no longer there: it was the primary's when its position was read. Asked elsewhere,
+// the shard would have to be refreshed again first.
+func Moved(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusBadRequest && strings.Contains(e.Reason, "no data nodes with criteria")
+}
+
 // AlreadyThere reports whether err is an engine's refusal to make an index that
 // exists, by create or by restore.
 func AlreadyThere(err error) bool {
@@ -188,6 +196,8 @@ func (c *Cluster) fail(r request, status int, header http.Header, body []byte) *
 	switch {
 	case blocked(status, e.Type):
 		e.Hint = "lift the block on the index, or free disk space where it is the flood-stage block"
+	case Moved(e):
+		e.Hint = "a primary has moved, or its node is being restarted; run the command again, it resumes"
 	case strings.Contains(e.Reason, scrollsUsedUp):
 		e.Hint = "raise search.max_open_scroll_context, or lower stream.readers, or wait until others have read"
 	case status == http.StatusNotFound && e.Type == "index_not_found_exception":

@@ -172,7 +172,7 @@ func (b *backfill) save(ctx context.Context) error {
 // translog is written asynchronously has it begun again from the last marks.
 func (b *backfill) carryAll(ctx context.Context) (err error) {
 	for range 10 {
-		if err = b.carry(ctx); !errors.Is(err, checkpoint.ErrTermChanged) {
+		if err = b.carry(ctx); !overtaken(err) {
 			return err
 		}
 		b.ferry.note(report.Event{Kind: report.Retried, Index: b.rec.Index, Message: err.Error()})

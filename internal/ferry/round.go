@@ -56,7 +56,7 @@ func (ix *index) round(ctx context.Context) (lag int64, err error) {
 			// The first round is the baseline.
 			err = ix.harden(ctx)
 		}
-		if !errors.Is(err, checkpoint.ErrTermChanged) {
+		if !overtaken(err) {
 			return lag, err
 		}
 		ix.ferry.note(report.Event{Kind: report.Retried, Index: ix.id(), Message: err.Error()})

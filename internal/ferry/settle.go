@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"esferry/checkpoint"
+	"esferry/internal/cluster"
 	"esferry/internal/report"
 	"esferry/internal/retry"
 	"esferry/internal/shard"
@@ -21,7 +22,7 @@ func (ix *index) settled(ctx context.Context, do func(ctx context.Context) error
 		if _, ok := errors.AsType[*TooManyDeletesError](err); ok {
 			return errors.Join(err, ix.doubt(ctx))
 		}
-		if !errors.Is(err, checkpoint.ErrTermChanged) {
+		if !overtaken(err) {
 			return err
 		}
 		ix.ferry.note(report.Event{Kind: report.Retried, Index: ix.id(), Message: err.Error()})
@@ -30,6 +31,13 @@ func (ix *index) settled(ctx context.Context, do func(ctx context.Context) error
 		}
 	}
 	return fmt.Errorf("index %s: %w, ten times over", ix.id(), checkpoint.ErrTermChanged)
+}
+
+// overtaken reports whether what was read of the source's primaries no longer holds:
+// a failover came, or a primary has moved to another node. Nothing has been moved by
+// what failed so, and it is to be begun again.
+func overtaken(err error) bool {
+	return errors.Is(err, checkpoint.ErrTermChanged) || cluster.Moved(err)
 }
 
 // settle waits until what the source just said can no longer be taken back: a
