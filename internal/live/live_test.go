@@ -403,7 +403,7 @@ func TestABrowserThatDoesNotRead(t *testing.T) {
 		s.Feed.Observe(report.Event{Kind: report.Noted, Message: "a note", Time: began})
 		s.Feed.Observe(report.Event{Kind: report.Retried, Message: strings.Repeat("busy ", 100), Time: began})
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("200,000 events took %s", took)
 	}
 	if got := s.Feed.Totals().Retries; got != 100_000 {
