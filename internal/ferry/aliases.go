@@ -129,6 +129,8 @@ func (ix *index) fence(ctx context.Context) error {
 		return err
 	}
 	ix.alias = alias
+	// Those of this process's own workers are off, too.
+	ix.lent.settled()
 	return nil
 }
 
