@@ -15,7 +15,7 @@ import (
 // two fresh clusters to moved indices in three commands.
 func TestTutorial(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	program := filepath.Join(t.TempDir(), "stage")
 	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./internal/lab/demo")
