@@ -148,6 +148,22 @@ func (e *Seat) Answer(ctx context.Context, errand string, text []byte) error {
 	return nil
 }
 
+// Seats lists what those who sit have said of themselves.
+func (s *Store) Seats(ctx context.Context) (texts [][]byte, err error) {
+	var answer *clientv3.GetResponse
+	err = s.ask(ctx, func(ctx context.Context) (err error) {
+		answer, err = s.client.Get(ctx, s.keys.seat(""), clientv3.WithPrefix())
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask who carries for the ferry of %s: %w", s.keys, err)
+	}
+	for _, kv := range answer.Kvs {
+		texts = append(texts, kv.Value)
+	}
+	return texts, nil
+}
+
 // Desk is the side of whoever holds the ferry. Safe for concurrent use.
 type Desk struct {
 	store  *Store

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"esferry/internal/control"
 	"esferry/internal/ferry"
 	"esferry/internal/history"
+	"esferry/internal/workers"
 	"esferry/snapshotpath"
 )
 
@@ -56,7 +58,7 @@ func readStatus(ctx context.Context, c *config.Config) (s ferry.Status, err erro
 	}
 	err = looking(ctx, c, func(ctx context.Context, store checkpoint.Store, _ checkpoint.Lease) (err error) {
 		if s, err = storedStatus(ctx, store, c.Name); err == nil {
-			s.Holder, err = holderOf(ctx, store)
+			s.Holder, s.Workers, err = crewOf(ctx, store)
 		}
 		return err
 	})
@@ -107,15 +109,8 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 			return err
 		}
 	}
-	if s.Pace != nil {
-		if err := iv.write("reading: %s\n", speed(*s.Pace)); err != nil {
-			return err
-		}
-	}
-	if w := s.Writers; w != nil {
-		if err := iv.write("writers: %s\n", writing(*w)); err != nil {
-			return err
-		}
+	if err := iv.showRunning(s); err != nil {
+		return err
 	}
 	if err := iv.showDowntime(s.Downtime); err != nil {
 		return err
@@ -136,6 +131,26 @@ func (iv *invocation) showStatus(s ferry.Status) error {
 	return iv.showUnended(s.Pieces)
 }
 
+// showRunning tells who carries, and how fast.
+func (iv *invocation) showRunning(s ferry.Status) error {
+	if len(s.Workers) > 0 {
+		if err := iv.write("workers: %s\n", crewed(s.Workers)); err != nil {
+			return err
+		}
+	}
+	if s.Pace != nil {
+		if err := iv.write("reading: %s\n", speed(*s.Pace)); err != nil {
+			return err
+		}
+	}
+	if w := s.Writers; w != nil {
+		if err := iv.write("writers: %s\n", writing(*w)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // stateOf tells whether the ferry runs, and where.
 func stateOf(s ferry.Status) string {
 	switch h := s.Holder; {
@@ -146,6 +161,16 @@ func stateOf(s ferry.Status) string {
 	default:
 		return "not running"
 	}
+}
+
+// crewed names the workers.
+func crewed(all []workers.Worker) string {
+	names := make([]string, len(all))
+	for i, w := range all {
+		names[i] = plain(w.String())
+	}
+	slices.Sort(names)
+	return fmt.Sprintf("%d: %s", len(names), strings.Join(names, ", "))
 }
 
 // showDowntime tells how long a cutover would hold writers back.

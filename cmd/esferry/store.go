@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -11,6 +12,7 @@ import (
 	"esferry/internal/config"
 	"esferry/internal/ferry"
 	"esferry/internal/group"
+	"esferry/internal/workers"
 )
 
 // openStore opens the store that the configuration names, to be acquired: the
@@ -99,18 +101,26 @@ func whileHeld(ctx context.Context, store checkpoint.Store, do func(ctx context.
 	return err
 }
 
-// holderOf tells who has the ferry, where the store can be read beside them; nil
-// for nobody.
-func holderOf(ctx context.Context, store checkpoint.Store) (*checkpoint.Holder, error) {
-	shared, ok := store.(interface {
-		Holder(ctx context.Context) (checkpoint.Holder, error)
-	})
+// crewOf tells who has the ferry, nil for nobody, and who carries for them, where
+// the store can be read beside them.
+func crewOf(ctx context.Context, store checkpoint.Store) (*checkpoint.Holder, []workers.Worker, error) {
+	shared, ok := store.(*etcdstore.Store)
 	if !ok {
-		return nil, nil
+		return nil, nil, nil
 	}
 	h, err := shared.Holder(ctx)
 	if err != nil || h == (checkpoint.Holder{}) {
-		return nil, err
+		return nil, nil, err
 	}
-	return &h, nil
+	seats, err := shared.Seats(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	crew := make([]workers.Worker, len(seats))
+	for i, text := range seats {
+		if err := json.Unmarshal(text, &crew[i]); err != nil {
+			return nil, nil, fmt.Errorf("decode who carries: %w", err)
+		}
+	}
+	return &h, crew, nil
 }

@@ -150,6 +150,9 @@ func TestWorkers(t *testing.T) {
 func (c *crew) oneWakesUp(t *testing.T, p *process) {
 	t.Helper()
 	p.await(t, 1, `"progress"`)
+	if stdout, _ := esferry(t, 0, "status", "-c", c.world.yaml); !strings.Contains(stdout, fmt.Sprintf("workers: 1: pid %d on", p.cmd.Process.Pid)) {
+		t.Errorf("status does not name the worker: %s", stdout)
+	}
 	p.signal(t, syscall.SIGSTOP)
 	c.all[0].forget()
 	// Its windows are carried by others.

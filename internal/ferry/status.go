@@ -6,6 +6,7 @@ import (
 
 	"esferry/checkpoint"
 	"esferry/internal/history"
+	"esferry/internal/workers"
 	"esferry/sink"
 )
 
@@ -15,10 +16,12 @@ type Status struct {
 	// Running: a process answered for it.
 	Running bool `json:"running"`
 	// Holder has the ferry on another machine; only a store that machines share tells.
-	Holder   *checkpoint.Holder `json:"holder,omitempty"`
-	Snapshot string             `json:"snapshot,omitempty"`
-	Blocked  []string           `json:"blocked,omitempty"`
-	Freeze   *Freeze            `json:"freeze,omitempty"`
+	Holder *checkpoint.Holder `json:"holder,omitempty"`
+	// Workers carry beside whoever has the ferry, in such a store.
+	Workers  []workers.Worker `json:"workers,omitempty"`
+	Snapshot string           `json:"snapshot,omitempty"`
+	Blocked  []string         `json:"blocked,omitempty"`
+	Freeze   *Freeze          `json:"freeze,omitempty"`
 	// Downtime predicts the freeze; nil where none is to come.
 	Downtime *history.Downtime `json:"downtime,omitempty"`
 	Pieces
@@ -50,6 +53,9 @@ func (f *Ferry) Status() Status {
 	}
 	told, writers := StatusOf(f.state, records), f.controller.Pace()
 	told.Pace, told.Writers, told.Downtime, told.Cutover = &pace, &writers, Downtime(f.History(), records), f.attempt.copied()
+	if f.pool != nil {
+		told.Workers, _ = f.pool.Workers()
+	}
 	return told
 }
 
