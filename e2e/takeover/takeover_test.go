@@ -34,18 +34,18 @@ type process struct {
 	reader *group.Group
 }
 
-func start(t testing.TB, args ...string) *process {
-	t.Helper()
-	p := &process{cmd: exec.CommandContext(t.Context(), binary, args...), lines: make(chan string, 1<<16), stderr: &bytes.Buffer{}}
+func start(tb testing.TB, args ...string) *process {
+	tb.Helper()
+	p := &process{cmd: exec.CommandContext(tb.Context(), binary, args...), lines: make(chan string, 1<<16), stderr: &bytes.Buffer{}}
 	p.cmd.Stderr = p.stderr
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	p.reader, _ = group.New(context.WithoutCancel(t.Context()))
+	p.reader, _ = group.New(context.WithoutCancel(tb.Context()))
 	p.reader.Go("events", func(context.Context) error {
 		defer close(p.lines)
 		scan := bufio.NewScanner(stdout)
@@ -98,14 +98,14 @@ func (p *process) signal(t *testing.T, s syscall.Signal) {
 }
 
 // end waits for the end, and gives exit code and stderr.
-func (p *process) end(t testing.TB) (code int, stderr string) {
-	t.Helper()
+func (p *process) end(tb testing.TB) (code int, stderr string) {
+	tb.Helper()
 	if err := p.reader.Wait(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := p.cmd.Wait(); err != nil {
 		if _, exited := errors.AsType[*exec.ExitError](err); !exited {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return p.cmd.ProcessState.ExitCode(), p.stderr.String()
