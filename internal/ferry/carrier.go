@@ -20,6 +20,8 @@ import (
 // one is the leader's again. Safe for concurrent use.
 type Carrier struct {
 	ferry *Ferry
+	// writers that were last asked for; 0 adapts them.
+	writers atomic.Int64
 }
 
 // NewCarrier gives a carrier between two probed clusters.
@@ -29,7 +31,9 @@ func NewCarrier(ctx context.Context, source, target *cluster.Cluster, o Options)
 	f.means = newMeans(o.Stream, f.limits(ctx), func(p sink.Pace) {
 		f.note(report.Event{Kind: report.Adapted, Done: int64(p.Writers), Total: int64(p.Most), Bytes: int64(p.BulkBytes), Busy: p.Busy})
 	})
-	return &Carrier{ferry: f}
+	c := &Carrier{ferry: f}
+	c.writers.Store(int64(o.Stream.Writers))
+	return c
 }
 
 // Room is how many windows a carrier of these options reads at a time.
@@ -52,7 +56,9 @@ func (c *Carrier) Heed(text []byte) error {
 	if t.Share > 0 {
 		pace.Brake(t.Share)
 	}
-	c.ferry.controller.SetWriters(part(t.Writers, t.Parties))
+	if writers := part(t.Writers, t.Parties); c.writers.Swap(int64(writers)) != int64(writers) {
+		c.ferry.controller.SetWriters(writers)
+	}
 	if !t.Paused {
 		pace.Resume()
 		return nil

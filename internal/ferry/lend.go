@@ -89,7 +89,10 @@ func (f *Ferry) tellTerms(ctx context.Context) error {
 			f.carrying = now.Parties
 			f.mu.Unlock()
 			f.pace.Divide(now.Parties)
-			f.controller.SetWriters(part(now.Writers, now.Parties))
+			// What adapts goes on from where it is.
+			if writers := part(now.Writers, now.Parties); writers != part(told.Writers, max(1, told.Parties)) {
+				f.controller.SetWriters(writers)
+			}
 			told = now
 		}
 		_ = retry.Doze(ctx, tellEvery, changed) //nolint:errcheck // the loop ends with ctx
