@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -184,8 +185,9 @@ type browser struct {
 	ctx context.Context
 
 	mu sync.Mutex
-	// own is the page's host.
-	own string
+	// own are the hosts of the pages that were visited: one that is left may still
+	// ask its own when the next one is named.
+	own []string
 	// others are hosts beside the page's that were asked for anything, and
 	// complaints are what the console was told.
 	others, complaints []string
@@ -221,7 +223,7 @@ func (b *browser) visit(t *testing.T, page string) {
 		t.Fatal(err)
 	}
 	b.mu.Lock()
-	b.own = at.Host
+	b.own = append(b.own, at.Host)
 	b.mu.Unlock()
 	b.do(t, chromedp.Navigate(page))
 }
@@ -232,7 +234,7 @@ func (b *browser) hear(event any) {
 	defer b.mu.Unlock()
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
-		if asked, err := url.Parse(e.Request.URL); err != nil || asked.Host != b.own {
+		if asked, err := url.Parse(e.Request.URL); err != nil || !slices.Contains(b.own, asked.Host) {
 			b.others = append(b.others, e.Request.URL)
 		}
 	case *runtime.EventExceptionThrown:
