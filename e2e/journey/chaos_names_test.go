@@ -15,10 +15,10 @@ import (
 	"esferry/internal/lab/faultcase"
 )
 
-// renamed lets the name of the source point to another address while it is
+// nameMoves lets the name of the source point to another address while it is
 // followed, and nobody answers at the old one any more. The name is looked up in a
 // file that esferry alone sees in the place of the system's.
-func (c *chaos) renamed(t *testing.T) {
+func (c *chaos) nameMoves(t *testing.T) {
 	t.Helper()
 	faultcase.Shows(t, 7, "DNS changes in mid-run")
 	hosts := filepath.Join(c.dir, "hosts")

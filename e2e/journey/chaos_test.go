@@ -50,7 +50,7 @@ func TestChaos(t *testing.T) {
 		{"token expires", c.tokenExpires},
 		{"redirected", c.redirected},
 		{"byte by byte", c.byteByByte},
-		{"the source's name points elsewhere", c.renamed},
+		{"the source's name points elsewhere", c.nameMoves},
 		{"another cluster behind the address", c.anotherCluster},
 		{"the source seems empty", c.seemsEmpty},
 		{"a write between the refresh and the scan", c.writtenBetween},
