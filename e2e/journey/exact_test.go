@@ -50,7 +50,7 @@ func TestExactUnderFire(t *testing.T) {
 			}
 			// So many of so few come back under their old ids that a share of
 			// deletes means nothing here.
-			yaml := p.config(t, "fire", `code, "logs-*", "streamed-*"`, "stream: {page: {docs: 200}}\nmax_delete: 90%\ncutover: {aliases: {found: code}}\n")
+			yaml := p.config(t, "fire", `code, "logs-*", "streamed-*"`, "stream: {page: {docs: 200}}\ncutover: {aliases: {found: code}}\n")
 			stop := p.hostile(t, 100, names...)
 			n := kills(t)
 			r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))

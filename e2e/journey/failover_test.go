@@ -43,7 +43,7 @@ func TestFailover(t *testing.T) {
 			}
 			call(t, "GET", p.source.URL()+"/_cluster/health?wait_for_status=green&timeout=60s", "")
 			p.sourceURL = "[" + strings.Join(p.source.URLs(), ", ") + "]"
-			yaml := p.config(t, "failover", `code, "logs-*", "streamed-*"`, "stream: {page: {docs: 50}}\nmax_delete: 90%\n")
+			yaml := p.config(t, "failover", `code, "logs-*", "streamed-*"`, "stream: {page: {docs: 50}}\n")
 			stop := p.writing(t, 200, names...)
 			esferry(t, "run", "--json", "-c", yaml).want(t, 0)
 			follow := started(t, "sync", "--follow", "--interval", "10ms", "--json", "-c", yaml)

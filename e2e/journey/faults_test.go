@@ -27,7 +27,7 @@ func TestFaultsOnTheWire(t *testing.T) {
 	p.load(t, library(t, 1200), logs("streamed-logs", 1500))
 	names := []string{"code", "streamed-logs"}
 	source, target := p.proxied(t)
-	yaml := p.config(t, "faulty", `code, "streamed-*"`, "stream: {page: {docs: 100}, bulk: {bytes: 64KiB}}\nmax_delete: 90%\n")
+	yaml := p.config(t, "faulty", `code, "streamed-*"`, "stream: {page: {docs: 100}, bulk: {bytes: 64KiB}}\n")
 	stop := p.writing(t, 50, names...)
 
 	// The whole journey under a little of everything.
@@ -134,7 +134,7 @@ func TestWithoutTheClusterState(t *testing.T) {
 	p.load(t, logs("logs-a", 1000), logs("streamed-logs", 800))
 	source, _ := p.proxied(t)
 	source.Use(faults.Rule{Kinds: []faults.Kind{faults.State}, Fault: faults.Forbidden})
-	yaml := p.config(t, "stateless", `"logs-*", "streamed-*"`, "max_delete: 90%\n")
+	yaml := p.config(t, "stateless", `"logs-*", "streamed-*"`, "")
 	stop := p.writing(t, 100, "logs-a", "streamed-logs")
 	esferry(t, "run", "-c", yaml).want(t, 0)
 	esferry(t, "sync", "-c", yaml).want(t, 0)

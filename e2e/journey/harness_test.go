@@ -126,9 +126,14 @@ func letters(r rune) rune {
 	return -1
 }
 
-// config writes a ferry.yaml and gives its path. extra is more YAML.
+// config writes a ferry.yaml and gives its path. extra is more YAML. Where it
+// does not set max_delete, much may be deleted: a writer deletes all the time,
+// and what a round finds gone grows with how busy the machine is.
 func (p *pair) config(t *testing.T, name, include, extra string) string {
 	t.Helper()
+	if !strings.Contains(extra, "max_delete:") {
+		extra = "max_delete: 90%\n" + extra
+	}
 	text := fmt.Sprintf(`name: %s
 source: {url: %s}
 target: {url: %s}

@@ -22,7 +22,7 @@ func TestTheWayBack(t *testing.T) {
 	call(t, "PUT", p.source.URL()+"/streamed-users/user/1?refresh=true", `{"name":"one"}`)
 	call(t, "PUT", p.source.URL()+"/streamed-old/_doc/1?refresh=true", `{"n":1}`)
 	names := map[string]string{"code": "code", "logs-2026.11.01": "logs-2026.11.01", "streamed-logs": "streamed-logs-new", "streamed-users": "streamed-users"}
-	yaml := p.renamed(t, p.config(t, "back", `code, "logs-*", "streamed-*"`, "stream: {page: {docs: 200}}\nmax_delete: 90%\ncutover: {aliases: {found: code}}\n"))
+	yaml := p.renamed(t, p.config(t, "back", `code, "logs-*", "streamed-*"`, "stream: {page: {docs: 200}}\ncutover: {aliases: {found: code}}\n"))
 	call(t, "PUT", p.source.URL()+"/code/_settings", `{"index.gc_deletes":"42s"}`)
 	call(t, "PUT", p.target.URL()+"/logs-before/_doc/foreign", `{"mine":true}`)
 	p.noWayBack(t, yaml, "has switched nothing")

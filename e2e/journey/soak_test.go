@@ -57,7 +57,7 @@ func TestSoak(t *testing.T) {
 	}
 	s.load(t, library(t, 1000), logs("streamed-logs", 4000))
 	s.source, s.target = s.proxied(t)
-	s.yaml = s.config(t, "soak", `code, "streamed-*"`, "stream: {page: {docs: 100}, brake: {search_queue: 0}}\nmax_delete: 90%\n")
+	s.yaml = s.config(t, "soak", `code, "streamed-*"`, "stream: {page: {docs: 100}, brake: {search_queue: 0}}\n")
 	finished(t, theWorld.released, "run", "-c", s.yaml).want(t, 0)
 	s.killReaders(t)
 	stop := s.writing(t, 50, "code", "streamed-logs")

@@ -211,7 +211,7 @@ func TestFamiliesAndPoison(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	yaml := p.config(t, "families", `family, "streamed-*"`, "stream: {on_reject: dead_letter}\nmax_delete: 90%\n")
+	yaml := p.config(t, "families", `family, "streamed-*"`, "stream: {on_reject: dead_letter}\n")
 	stop := p.hostile(t, 60, "family", "streamed-family")
 	esferry(t, "run", "--json", "-c", yaml).want(t, 0)
 	esferry(t, "sync", "--json", "-c", yaml).want(t, 0)
@@ -309,7 +309,7 @@ func TestSplitTypes(t *testing.T) {
 			call(t, "PUT", fmt.Sprintf("%s/streamed-mixed/note/%d?routing=r%d", p.source.URL(), i, i%3), fmt.Sprintf(`{"n":%d}`, -i))
 		}
 	}
-	yaml := p.config(t, "split", "streamed-mixed", "max_delete: 90%\n")
+	yaml := p.config(t, "split", "streamed-mixed", "")
 	if o := esferry(t, "run", "-c", yaml).want(t, 1); !strings.Contains(o.stderr, "2 types") || !strings.Contains(o.stderr, "indices.types") {
 		t.Errorf("got %s, want a refusal that names the way out", o.stderr)
 	}

@@ -167,6 +167,7 @@ source: {url: %s}
 target: {url: %s}
 indices: {include: ["logs-*"]}
 checkpoint: {store: etcd, endpoints: [%s]}
+max_delete: 90%%
 cutover: {hooks: {frozen: [sh, -c, 'while [ -e %s ]; do sleep 0.1; done']}}
 %s`, w.source.URL(), w.target.URL(), strings.Join(w.etcd.endpoints(), ", "), w.hold, more)
 	if err := os.WriteFile(w.yaml, []byte(text), 0o600); err != nil {
