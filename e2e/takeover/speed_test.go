@@ -37,7 +37,7 @@ func BenchmarkWorkers(b *testing.B) {
 }
 
 // slowDocs is how many documents each of the two indices has.
-const slowDocs = 50_000
+const slowDocs = 120_000
 
 // slow is two engines far away, and a cluster of etcd.
 type slow struct {
@@ -109,11 +109,13 @@ checkpoint: {store: etcd, endpoints: [%s]}
 	return rate
 }
 
-// leaderRate reads a leader's events; 0 for who did not lead.
+// leaderRate reads a leader's events; 0 for who did not lead. The clock runs from
+// when documents may come, and all are there.
 func leaderRate(b *testing.B, p *process, n int) float64 {
 	b.Helper()
 	var whole, last time.Time
 	var docs int64
+	streaming, all := false, n == 1
 	for line := range p.lines {
 		var e struct {
 			Time                 time.Time
@@ -123,8 +125,10 @@ func leaderRate(b *testing.B, p *process, n int) float64 {
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			b.Fatal(err)
 		}
+		streaming = streaming || e.Phase == "stream"
+		all = all || e.Message == fmt.Sprintf("%d workers carry beside this process", n-1)
 		switch {
-		case whole.IsZero() && (n == 1 && e.Phase == "stream" || n > 1 && e.Message == fmt.Sprintf("%d workers carry beside this process", n-1)):
+		case whole.IsZero() && streaming && all:
 			whole = e.Time
 		case e.Type == "progress" && !whole.IsZero():
 			docs, last = docs+e.Docs, e.Time

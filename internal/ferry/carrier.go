@@ -15,8 +15,8 @@ import (
 	"esferry/stream"
 )
 
-// Carrier carries windows of a ferry that another process leads: it reads and
-// writes, and decides nothing. It keeps no rejected documents: a window that has
+// Carrier does errands of a ferry that another process leads: it reads and writes,
+// and decides nothing. It keeps no rejected documents: a window that has
 // one is the leader's again. Safe for concurrent use.
 type Carrier struct {
 	ferry *Ferry
@@ -66,8 +66,7 @@ func (c *Carrier) Heed(text []byte) error {
 	return pace.Pause()
 }
 
-// Do carries one Errand, and gives what became of it (Carried) once every document
-// has its verdict.
+// Do does one Errand, and gives what answers it.
 func (c *Carrier) Do(ctx context.Context, text []byte) (json.RawMessage, error) {
 	var e Errand
 	if err := json.Unmarshal(text, &e); err != nil {
@@ -75,6 +74,25 @@ func (c *Carrier) Do(ctx context.Context, text []byte) (json.RawMessage, error) 
 	}
 	if err := c.mustBeOurs(e); err != nil {
 		return nil, err
+	}
+	var answer any
+	var err error
+	switch {
+	case e.Carry != nil:
+		answer, err = c.carry(ctx, e.Carry)
+	default:
+		err = errors.New("it is asked what it does not know: the leader is of another version")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(answer)
+}
+
+// carry gives what became of a window once every document has its verdict.
+func (c *Carrier) carry(ctx context.Context, e *CarryErrand) (done Carried, err error) {
+	if e.Alias == "" {
+		return done, errors.New("no alias was given to write through")
 	}
 	ix := &index{ferry: c.ferry, rec: IndexRecord{Index: e.Index, Target: e.Target, Typing: e.Typing}, docs: e.Docs, alias: e.Alias}
 	p := ix.pipe(stream.Options{Query: e.Query})
@@ -84,13 +102,12 @@ func (c *Carrier) Do(ctx context.Context, text []byte) (json.RawMessage, error) 
 	var bytes atomic.Int64
 	p.seen = func(b *batch.Batch) { bytes.Add(b.Bytes()) }
 	if err := p.run(ctx, []task{{window: e.Window, position: e.Position, versioning: e.Versioning}}); err != nil {
-		return nil, err
+		return done, err
 	}
-	return json.Marshal(Carried{Written: p.result(), Bytes: bytes.Load()})
+	return Carried{Written: p.result(), Bytes: bytes.Load()}, nil
 }
 
-// mustBeOurs refuses what is asked by a ferry between other clusters, and what is
-// not fenced.
+// mustBeOurs refuses what is asked by a ferry between other clusters.
 func (c *Carrier) mustBeOurs(e Errand) error {
 	f := c.ferry
 	if is := f.source.Identity().UUID; is != e.SourceCluster {
@@ -98,9 +115,6 @@ func (c *Carrier) mustBeOurs(e Errand) error {
 	}
 	if is := f.target.Identity().UUID; is != e.TargetCluster {
 		return &OtherClusterError{Ferry: f.options.Name, Side: "target", Was: e.TargetCluster, Is: is}
-	}
-	if e.Alias == "" {
-		return errors.New("no alias was given to write through")
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package ferry
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,36 +11,11 @@ import (
 	"esferry/internal/group"
 	"esferry/internal/report"
 	"esferry/internal/retry"
-	"esferry/internal/shard"
 	"esferry/internal/workers"
-	"esferry/sink"
 )
 
 // tellEvery is how often the workers may hear of other bounds.
 const tellEvery = 500 * time.Millisecond
-
-// Errand is a window that another process carries.
-type Errand struct {
-	// SourceCluster and TargetCluster are the ferry's own.
-	SourceCluster string `json:"source_cluster"`
-	TargetCluster string `json:"target_cluster"`
-	Index         string `json:"index"`
-	Target        string `json:"target"`
-	// Alias of the target that this one worker writes through.
-	Alias string `json:"alias"`
-	Typing
-	Query      json.RawMessage  `json:"query,omitempty"`
-	Docs       int64            `json:"docs"`
-	Window     shard.Window     `json:"window"`
-	Position   shard.Position   `json:"position"`
-	Versioning batch.Versioning `json:"versioning"`
-}
-
-// Carried is what became of an Errand: every document has its verdict.
-type Carried struct {
-	Written sink.Result `json:"written"`
-	Bytes   int64       `json:"bytes"`
-}
 
 // Terms are what all processes of a ferry share.
 type Terms struct {
@@ -234,25 +208,15 @@ func (l *lender) carry(ctx context.Context, hand *workers.Hand, t task) (c Carri
 		return c, false, err
 	}
 	rec := ix.snapshotRecord()
-	text, err := json.Marshal(Errand{
-		SourceCluster: ix.ferry.source.Identity().UUID, TargetCluster: ix.ferry.target.Identity().UUID,
+	refused, err = ix.ferry.send(ctx, hand, Errand{Carry: &CarryErrand{
 		Index: rec.Index, Target: rec.Target, Alias: alias, Typing: rec.Typing, Query: l.query, Docs: ix.docs,
 		Window: t.window, Position: t.position, Versioning: t.versioning,
-	})
-	if err != nil {
-		return c, false, fmt.Errorf("encode what a worker is asked: %w", err)
-	}
-	answer, err := hand.Do(ctx, text)
+	}}, &c)
 	if err == nil {
-		if err = json.Unmarshal(answer, &c); err == nil {
-			return c, false, nil
-		}
-		err = &workers.FailedError{Worker: hand.Worker(), Reason: err.Error()}
+		return c, false, nil
 	}
 	ix.lent.distrust(hand.Name())
-	var lost *workers.LostError
-	var failed *workers.FailedError
-	if !errors.As(err, &lost) && !errors.As(err, &failed) {
+	if !refused {
 		return c, false, err
 	}
 	if barred := ix.bar(ctx); barred != nil {

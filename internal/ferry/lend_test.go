@@ -100,7 +100,7 @@ func TestWorkersAreBarred(t *testing.T) {
 	g, _ := group.New(ctx)
 	g.Go("pool", f.pool.Run)
 
-	asked := make(chan Errand, 1)
+	asked := make(chan *CarryErrand, 1)
 	carry := func(ctx context.Context) (refused bool, err error) {
 		l := ix.lender(nil)
 		hand, err := l.hire(ctx)
@@ -117,7 +117,7 @@ func TestWorkersAreBarred(t *testing.T) {
 				if err := json.Unmarshal(text, &e); err != nil {
 					return nil, err
 				}
-				asked <- e
+				asked <- e.Carry
 				return json.RawMessage(`{"written":{"applied":9},"bytes":1}`), do(ctx)
 			})
 			if errors.Is(err, workerstest.ErrLost) {

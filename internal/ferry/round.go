@@ -27,7 +27,8 @@ const (
 	// into one page of small ones, which needs no scroll.
 	windowBytes          = 64 << 20
 	fewestDocs, mostDocs = 5000, 100_000
-	// windowsAtLeast keep a shard's readers busy to its end.
+	// windowsAtLeast keep the readers of a shard, in each process that carries, busy
+	// to its end.
 	windowsAtLeast = 4
 	// measures bounds the buckets of the histogram that sizes windows.
 	measures = 4096
@@ -185,7 +186,7 @@ func (r *round) prepare(ctx context.Context, positions []shard.Position) (tasks 
 func (r *round) tasks(ctx context.Context, positions []shard.Position) ([]task, error) {
 	var tasks []task
 	for i, s := range r.shards {
-		windows, err := cut(ctx, r.index.ferry.source, positions[i], s.Window)
+		windows, err := r.index.ferry.cut(ctx, r.index.ferry.source, positions[i], s.Window)
 		if err != nil {
 			return nil, err
 		}
@@ -204,11 +205,11 @@ func (r *round) tasks(ctx context.Context, positions []shard.Position) ([]task, 
 }
 
 // cut divides a shard's window by the histogram of its sequence numbers.
-func cut(ctx context.Context, source *cluster.Cluster, p shard.Position, w shard.Window) ([]shard.Window, error) {
+func (f *Ferry) cut(ctx context.Context, source *cluster.Cluster, p shard.Position, w shard.Window) ([]shard.Window, error) {
 	if w.All() {
 		return []shard.Window{w}, nil
 	}
-	docs := windowDocs(source.Identity(), p, w)
+	docs := windowDocs(source.Identity(), p, w, f.parties())
 	if w.Span() <= docs {
 		return w.Cut(nil, docs), nil
 	}
@@ -221,7 +222,7 @@ func cut(ctx context.Context, source *cluster.Cluster, p shard.Position, w shard
 
 // windowDocs is what windows of w aim at. Before 7.10 engines read each document
 // alone, wherever it lies.
-func windowDocs(engine cluster.Identity, p shard.Position, w shard.Window) int64 {
+func windowDocs(engine cluster.Identity, p shard.Position, w shard.Window, parties int) int64 {
 	most := int64(mostDocs)
 	if !engine.AtLeast(7, 10) {
 		most = fewestDocs
@@ -229,7 +230,7 @@ func windowDocs(engine cluster.Identity, p shard.Position, w shard.Window) int64
 	if p.DocBytes > 0 {
 		most = min(most, windowBytes/p.DocBytes)
 	}
-	return max(fewestDocs, min(most, w.Span()/windowsAtLeast))
+	return max(fewestDocs, min(most, w.Span()/int64(windowsAtLeast*parties)))
 }
 
 // landed moves the mark of the window's shard; the committer alone calls it.
