@@ -64,7 +64,7 @@ neither side took a write meanwhile.`,
 			if err != nil {
 				return err
 			}
-			return iv.withFerry(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
+			return iv.withCrew(cmd.Context(), func(ctx context.Context, f *ferry.Ferry) error {
 				if days != nil {
 					found, err := f.VerifyDays(ctx, q, *days)
 					return iv.showDays(found, err)

@@ -123,13 +123,7 @@ func TestWorkers(t *testing.T) {
 		}
 	}
 	t.Logf("killed %d, woken %d; writer %+v", c.killed, len(c.woken)+1, writer.Stats())
-	text, err := os.ReadFile(w.yaml)
-	if err == nil {
-		err = os.WriteFile(w.yaml, []byte(strings.Replace(string(text), rate, "", 1)), 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.edit(t, rate, "")
 	esferry(t, 0, "worker", "--cutover", "--json", "-c", w.yaml)
 	if looks := stopWatching(); looks < 100 {
 		t.Errorf("looked at the watermarks %d times, want a hundred at least", looks)
@@ -142,6 +136,37 @@ func TestWorkers(t *testing.T) {
 		if !d.Equal() || d.Source == 0 {
 			t.Errorf("index %s: %s", index, d)
 		}
+	}
+	w.verifyTogether(t)
+}
+
+// verifyTogether compares all contents by two processes.
+func (w *world) verifyTogether(t *testing.T) {
+	t.Helper()
+	w.edit(t, "max_delete:", "stream: {rate: {docs_per_second: 4000}}\nmax_delete:")
+	leader := start(t, "verify", "--level", "content", "--json", "-c", w.yaml)
+	leader.await(t, 1, `"progress"`)
+	worker := start(t, "worker", "--json", "-c", w.yaml)
+	worker.await(t, 1, `"phase":"verify"`)
+	for _, p := range []*process{leader, worker} {
+		if code, stderr := p.end(t); code != 0 {
+			t.Errorf("both sides are equal: got exit code %d: %s", code, stderr)
+		}
+	}
+}
+
+// edit replaces a piece of the configuration.
+func (w *world) edit(t *testing.T, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(w.yaml)
+	if err == nil && !strings.Contains(string(text), from) {
+		t.Fatalf("%q is not in the configuration", from)
+	}
+	if err == nil {
+		err = os.WriteFile(w.yaml, []byte(strings.Replace(string(text), from, to, 1)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
+	"math"
 	"math/bits"
 
 	"github.com/zeebo/xxh3"
@@ -42,6 +44,29 @@ func (s Sum) String() string {
 	binary.BigEndian.PutUint64(b[:8], s.hi)
 	binary.BigEndian.PutUint64(b[8:], s.lo)
 	return hex.EncodeToString(b[:])
+}
+
+// sumBytes is what follows the count in an encoded Sum.
+const sumBytes = 16
+
+// Append encodes the digest onto b.
+func (s Sum) Append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(s.Docs)) //nolint:gosec // a count
+	b = binary.BigEndian.AppendUint64(b, s.hi)
+	return binary.BigEndian.AppendUint64(b, s.lo)
+}
+
+// errSum is what is no encoded Sum.
+var errSum = errors.New("it is no digest")
+
+// Read decodes the digest that b begins with, and gives the rest.
+func (s *Sum) Read(b []byte) (rest []byte, err error) {
+	docs, n := binary.Uvarint(b)
+	if n <= 0 || docs > math.MaxInt64 || len(b) < n+sumBytes {
+		return nil, errSum
+	}
+	*s = Sum{Docs: int64(docs), hi: binary.BigEndian.Uint64(b[n:]), lo: binary.BigEndian.Uint64(b[n+8:])}
+	return b[n+sumBytes:], nil
 }
 
 // Hasher hashes documents without allocating, but for those whose source has

@@ -11,6 +11,7 @@ import (
 	"esferry/internal/cluster"
 	"esferry/internal/report"
 	"esferry/internal/shard"
+	"esferry/internal/verify"
 	"esferry/sink"
 	"esferry/stream"
 )
@@ -80,6 +81,8 @@ func (c *Carrier) Do(ctx context.Context, text []byte) (json.RawMessage, error) 
 	switch {
 	case e.Carry != nil:
 		answer, err = c.carry(ctx, e.Carry)
+	case e.Count != nil:
+		answer, err = c.count(ctx, e.Count)
 	default:
 		err = errors.New("it is asked what it does not know: the leader is of another version")
 	}
@@ -105,6 +108,16 @@ func (c *Carrier) carry(ctx context.Context, e *CarryErrand) (done Carried, err 
 		return done, err
 	}
 	return Carried{Written: p.result(), Bytes: bytes.Load()}, nil
+}
+
+// count gives the digests of what a window of one side holds.
+func (c *Carrier) count(ctx context.Context, e *CountErrand) (Counted, error) {
+	ix := &index{ferry: c.ferry, rec: IndexRecord{Index: e.Index, Target: e.Target, Typing: e.Typing}}
+	counting := &examination{
+		sides: &sides{index: ix, rec: ix.rec}, content: e.Content, query: e.Query,
+		sample: choice{holds: verify.NewSample(e.Sample).Holds, share: e.Sample},
+	}
+	return counting.countWindow(ctx, e.Side, task{window: e.Window, position: e.Position})
 }
 
 // mustBeOurs refuses what is asked by a ferry between other clusters.

@@ -28,14 +28,19 @@ type dealer struct {
 	there func(ctx context.Context, hand *workers.Hand, t task) error
 }
 
-// deal returns when each task is done, in any order but begun in theirs, or with
-// the first error, after every goroutine has ended.
-func (d *dealer) deal(ctx context.Context, tasks []task) error {
+// queue gives tasks to a dealer.
+func queue(tasks []task) <-chan task {
 	work := make(chan task, len(tasks))
 	for _, t := range tasks {
 		work <- t
 	}
 	close(work)
+	return work
+}
+
+// deal returns when work is closed and each of its tasks is done, in any order but
+// begun in theirs, or with the first error, after every goroutine has ended.
+func (d *dealer) deal(ctx context.Context, work <-chan task) error {
 	g, inner := group.New(ctx)
 	// Once somebody finds nothing more to do, nobody waits for room to do it.
 	left, none := context.WithCancel(inner)
@@ -61,17 +66,29 @@ func (d *dealer) deal(ctx context.Context, tasks []task) error {
 // read carries tasks in this process, as long as there are some left.
 func (d *dealer) read(ctx, left context.Context, work <-chan task) error {
 	for d.places.Acquire(left, 1) == nil {
-		t, more := <-work
+		t, more := draw(ctx, work)
 		var err error
 		if more {
 			err = d.here(ctx, t)
 		}
 		d.places.Release(1)
-		if err != nil || !more {
+		if err != nil {
 			return err
+		}
+		if !more {
+			break
 		}
 	}
 	return ctx.Err()
+}
+
+// draw gives a task, unless there is none any more, or ctx has ended.
+func draw(ctx context.Context, work <-chan task) (t task, more bool) {
+	select {
+	case t, more = <-work:
+	case <-ctx.Done():
+	}
+	return t, more
 }
 
 // lend gives tasks to workers as long as there are some left, and workers with
@@ -82,7 +99,7 @@ func (d *dealer) lend(left context.Context, work <-chan task, begin func(hand *w
 		if err != nil {
 			return
 		}
-		t, more := <-work
+		t, more := draw(left, work)
 		if !more {
 			hand.Free()
 			return

@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
@@ -18,6 +18,7 @@ import (
 	"esferry/internal/retry"
 	"esferry/internal/shard"
 	"esferry/internal/verify"
+	"esferry/internal/workers"
 	"esferry/stream"
 )
 
@@ -90,54 +91,6 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 	return *v, err
 }
 
-// count takes the tallies of both sides. That all documents were read is held
-// against _count: of the target, and of a source that stands still.
-func (e *examination) count(ctx context.Context) (*[2]verify.Tally, error) {
-	var tallies [2]verify.Tally
-	var mu sync.Mutex
-	if err := e.scan(ctx, e.sample, func(side reconcile.Side, number int) taker {
-		return &counting{content: e.content, mu: &mu, sum: &tallies[side], shard: &e.perShard[side][number], mine: &verify.Tally{}}
-	}); err != nil {
-		return nil, err
-	}
-	e.found.Source, e.found.Target = digestOf(tallies[reconcile.Source].Sum()), digestOf(tallies[reconcile.Target].Sum())
-	s := e.sides
-	if err := s.watch(ctx); err != nil || e.query != nil || e.sample.share < 1 {
-		return &tallies, err
-	}
-	if read := e.found.Target.Docs; read != s.there {
-		return nil, fmt.Errorf("%d documents of the target were read where _count says %d; is somebody writing to it?", read, s.there)
-	}
-	if read := e.found.Source.Docs; read != s.here && !s.moving {
-		return nil, fmt.Errorf("%d documents of the source were read where _count says %d", read, s.here)
-	}
-	return &tallies, nil
-}
-
-// counting adds documents up. An attempt that is interrupted adds nothing.
-type counting struct {
-	content   bool
-	mu        *sync.Mutex
-	sum, mine *verify.Tally
-	shard     *digest.Sum
-}
-
-func (c *counting) take(d *batch.Doc, key digest.Hash, h *digest.Hasher) (err error) {
-	var content digest.Hash
-	if c.content {
-		content, err = h.Content(d)
-	}
-	c.mine.Add(key, digest.Document(key, d.Version, content))
-	return err
-}
-
-func (c *counting) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sum.Merge(c.mine)
-	*c.shard = c.shard.Plus(c.mine.Sum())
-}
-
 // spooling keeps what each side holds of the chosen documents.
 type spooling struct {
 	content bool
@@ -171,7 +124,7 @@ func (e *examination) lookAgain(ctx context.Context, doubtful *verify.Doubtful, 
 	}
 	if err := e.scan(ctx, chosen, func(side reconcile.Side, number int) taker {
 		return &spooling{content: e.content, spool: spool, side: side, number: number}
-	}); err != nil {
+	}, nil); err != nil {
 		return err
 	}
 	if err := e.differences(ctx, spool, e.list); err != nil || !repair || e.found.Differences == 0 {
@@ -204,33 +157,63 @@ func (e *examination) repair(ctx context.Context, spool *reconcile.Spool) error 
 
 // scan reads the chosen documents of both sides at the same time, windows of
 // their shards in parallel. begin gives who is told of a window, anew for each
-// attempt.
-func (e *examination) scan(ctx context.Context, chosen choice, begin func(side reconcile.Side, number int) taker) error {
-	ix := e.sides.index
+// attempt. Where lent is not nil, it has some windows looked at by workers.
+func (e *examination) scan(ctx context.Context, chosen choice, begin func(side reconcile.Side, number int) taker, lent lending) error {
 	g, _ := group.New(ctx)
-	read := func(side reconcile.Side, on *cluster.Cluster, positions []shard.Position, how func(stream.Options) stream.Options) { //nolint:contextcheck // the group hands the context on
+	for side, positions := range [...][]shard.Position{e.sides.source, e.sides.target} {
+		side := reconcile.Side(side)
 		work := make(chan task)
 		g.Go("windows of the "+side.String(), func(ctx context.Context) error {
 			defer close(work)
-			return e.cut(ctx, on, positions, work)
+			return e.cut(ctx, e.on(side), positions, work)
 		})
-		docs := e.documents(on, positions[0].Shard.Index, chosen, how)
-		for range readersFor(ix.ferry.options.Stream.Readers, len(positions)) {
-			g.Go("documents of the "+side.String(), func(ctx context.Context) error {
-				for t := range work {
-					if err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
-						return e.tell(ctx, docs.read(ctx, t), chosen, begin(side, t.position.Shard.Number))
-					}); err != nil {
-						return err
-					}
-				}
-				return ctx.Err()
+		docs := e.documents(side, chosen)
+		d := e.dealer(len(positions), func(ctx context.Context, t task) error {
+			return retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
+				_, _, err := e.tell(ctx, docs.read(ctx, t), chosen, begin(side, t.position.Shard.Number))
+				return err
 			})
-		}
+		})
+		e.lend(d, side, lent)
+		g.Go("documents of the "+side.String(), func(ctx context.Context) error { return d.deal(ctx, work) })
 	}
-	read(reconcile.Source, ix.source(), e.sides.source, ix.paced)
-	read(reconcile.Target, ix.ferry.target, e.sides.target, ix.pages)
 	return g.Wait()
+}
+
+// dealer has windows of so many shards read here, by readers of its own.
+func (e *examination) dealer(shards int, read func(ctx context.Context, t task) error) *dealer {
+	readers := readersFor(e.sides.index.ferry.options.Stream.Readers, shards)
+	return &dealer{index: e.sides.rec.Index, readers: readers, places: semaphore.NewWeighted(int64(readers)), here: read}
+}
+
+// lending has a window of a side looked at by a worker. Where refused is true it
+// was not, as err says.
+type lending func(ctx context.Context, hand *workers.Hand, side reconcile.Side, t task) (refused bool, err error)
+
+// lend has a dealer lend what it deals, unless lent is nil or there are no workers.
+func (e *examination) lend(d *dealer, side reconcile.Side, lent lending) {
+	f := e.sides.index.ferry
+	if lent == nil || f.pool == nil {
+		return
+	}
+	d.hire = f.pool.Hire
+	d.there = func(ctx context.Context, hand *workers.Hand, t task) error {
+		refused, err := lent(ctx, hand, side, t)
+		hand.Free()
+		if !refused {
+			return err
+		}
+		f.note(report.Event{Kind: report.Retried, Index: e.sides.rec.Index, Window: t.window, Message: err.Error()})
+		return d.here(ctx, t)
+	}
+}
+
+// on gives a side's cluster.
+func (e *examination) on(side reconcile.Side) *cluster.Cluster {
+	if side == reconcile.Source {
+		return e.sides.index.source()
+	}
+	return e.sides.index.ferry.target
 }
 
 // cut makes windows of all shards. Numbers above the highest of the positions
@@ -257,14 +240,15 @@ func (e *examination) cut(ctx context.Context, on *cluster.Cluster, positions []
 	return nil
 }
 
-// tell tells of the chosen ones of documents.
-func (e *examination) tell(ctx context.Context, documents iter.Seq2[*batch.Batch, error], chosen choice, to taker) error {
+// tell tells of the chosen ones of documents, and gives how many were read, and
+// their bytes.
+func (e *examination) tell(ctx context.Context, documents iter.Seq2[*batch.Batch, error], chosen choice, to taker) (docs, bytes int64, err error) {
 	var h digest.Hasher
 	for b, err := range documents {
 		if err != nil {
-			return err
+			return docs, bytes, err
 		}
-		docs, bytes := int64(len(b.Docs)), b.Bytes()
+		n, size := int64(len(b.Docs)), b.Bytes()
 		for i := range b.Docs {
 			if key := h.Key(&b.Docs[i]); err == nil && chosen.holds(key) {
 				err = to.take(&b.Docs[i], key, &h)
@@ -272,12 +256,18 @@ func (e *examination) tell(ctx context.Context, documents iter.Seq2[*batch.Batch
 		}
 		b.Release()
 		if err != nil {
-			return err
+			return docs, bytes, err
 		}
-		e.sides.index.ferry.note(report.Event{Kind: report.Progress, Phase: "verify", Index: e.sides.rec.Index, Docs: docs, Bytes: bytes})
+		docs, bytes = docs+n, bytes+size
+		e.note(n, size)
 	}
 	to.end()
-	return ctx.Err()
+	return docs, bytes, ctx.Err()
+}
+
+// note tells of documents that were compared.
+func (e *examination) note(docs, bytes int64) {
+	e.sides.index.ferry.note(report.Event{Kind: report.Progress, Phase: "verify", Index: e.sides.rec.Index, Docs: docs, Bytes: bytes})
 }
 
 // documents reads one side's documents, the chosen ones among them, at that side's
@@ -289,8 +279,13 @@ type documents struct {
 	chosen  choice
 }
 
-func (e *examination) documents(on *cluster.Cluster, index string, chosen choice, how func(stream.Options) stream.Options) *documents {
-	ix := e.sides.index
+func (e *examination) documents(side reconcile.Side, chosen choice) *documents {
+	ix, on := e.sides.index, e.on(side)
+	// The source is read at its pace.
+	index, how := e.sides.rec.Index, ix.paced
+	if side == reconcile.Target {
+		index, how = e.sides.rec.Target, ix.pages
+	}
 	few := e.content && chosen.share <= fewEnough
 	d := &documents{chosen: chosen}
 	d.reader = stream.NewReader(on, ix.ferry.budget, how(stream.Options{IDsOnly: !e.content || few, Query: e.query}))

@@ -100,5 +100,5 @@ func Deal(ctx context.Context, windows []shard.Window, readers int, places *sema
 		here:  func(ctx context.Context, t task) error { return here(ctx, t.window) },
 		there: func(ctx context.Context, hand *workers.Hand, t task) error { return there(ctx, hand, t.window) },
 	}
-	return d.deal(ctx, spread(tasks))
+	return d.deal(ctx, queue(spread(tasks)))
 }

@@ -115,7 +115,7 @@ func (p *pipe) run(ctx context.Context, tasks []task) error {
 	g, _ := group.New(ctx)
 	g.Go("reading "+p.index, func(ctx context.Context) error {
 		defer close(dealt)
-		return p.dealer(parcels, acks, tasks).deal(ctx, tasks)
+		return p.dealer(parcels, acks, tasks).deal(ctx, queue(tasks))
 	})
 	writing := &crew{pipe: p, group: g, parcels: parcels, acks: acks}
 	for range fewestWriters {

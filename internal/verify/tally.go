@@ -1,6 +1,10 @@
 package verify
 
 import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"math"
 
 	"esferry/internal/digest"
@@ -38,6 +42,43 @@ func (t *Tally) Sum() (all digest.Sum) {
 		all = all.Plus(s)
 	}
 	return all
+}
+
+// MarshalText encodes the partitions that hold something: at most 140 KB.
+func (t *Tally) MarshalText() ([]byte, error) {
+	var b []byte
+	last := -1
+	for i, s := range t.parts {
+		if s == (digest.Sum{}) {
+			continue
+		}
+		b = s.Append(binary.AppendUvarint(b, uint64(i-last)))
+		last = i
+	}
+	return base64.StdEncoding.AppendEncode(nil, b), nil
+}
+
+// errTally is what is no encoded Tally.
+var errTally = errors.New("it is no tally")
+
+// UnmarshalText decodes a tally in place of what t was told.
+func (t *Tally) UnmarshalText(text []byte) error {
+	b, err := base64.StdEncoding.AppendDecode(nil, text)
+	if err != nil {
+		return fmt.Errorf("decode a tally: %w", err)
+	}
+	*t = Tally{}
+	for at := uint64(0); len(b) > 0; {
+		step, n := binary.Uvarint(b)
+		if n <= 0 || step == 0 || step > Partitions-at {
+			return errTally
+		}
+		at += step
+		if b, err = t.parts[at-1].Read(b[n:]); err != nil {
+			return fmt.Errorf("decode a tally: %w", err)
+		}
+	}
+	return nil
 }
 
 // Doubtful is the partitions in which two sides differ.

@@ -97,3 +97,48 @@ func TestSampleIsItsShare(t *testing.T) {
 	f(0.3)
 	f(1)
 }
+
+// TestTalliesTravel encodes a tally and decodes it again: nothing differs.
+func TestTalliesTravel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		sent := tally(rapid.MapOfN(rapid.StringMatching(`"[a-z]{1,4}"`), rapid.Int64(), 0, 300).Draw(t, "documents"))
+		text, err := sent.MarshalText()
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What it held before is gone.
+		got := tally(map[string]int64{`"before"`: 1})
+		if err := got.UnmarshalText(text); err != nil {
+			t.Fatal(err)
+		}
+		if *got != *sent || got.Sum() != sent.Sum() {
+			t.Errorf("got %v, want %v", got.Sum(), sent.Sum())
+		}
+	})
+}
+
+// FuzzTally decodes anything: an error, or a tally that is the same once it was
+// encoded and decoded again.
+func FuzzTally(f *testing.F) {
+	text, err := tally(map[string]int64{`"a"`: 1, `"b"`: 2}).MarshalText()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(text))
+	f.Add("")
+	f.Add("AAAA")
+	f.Add("//8=")
+	f.Fuzz(func(t *testing.T, text string) {
+		var got, again verify.Tally
+		if got.UnmarshalText([]byte(text)) != nil {
+			return
+		}
+		encoded, err := got.MarshalText()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := again.UnmarshalText(encoded); err != nil || again != got {
+			t.Errorf("%q became %q: %v", text, encoded, err)
+		}
+	})
+}
