@@ -116,8 +116,8 @@ func (e *Seat) Follow(ctx context.Context, tell func(errand string, text []byte)
 }
 
 // Answer answers an errand, in one transaction that the cluster refuses once the
-// seat is lost, whatever this process believes: a *LostError. workers.ErrWithdrawn where
-// nobody waits for it.
+// seat is lost, whatever this process believes: workers.ErrRefused and a *LostError.
+// workers.ErrWithdrawn where nobody waits for it.
 func (e *Seat) Answer(ctx context.Context, errand string, text []byte) error {
 	s := e.store
 	seat, asked, answered := s.keys.seat(e.Name()), s.keys.errand(e.Name(), errand), s.keys.answer(e.Name(), errand)
@@ -134,7 +134,7 @@ func (e *Seat) Answer(ctx context.Context, errand string, text []byte) error {
 		there, mine := answer.Responses[0].GetResponseRange().Kvs, answer.Responses[1].GetResponseRange().Kvs
 		switch {
 		case len(there) == 0 || there[0].CreateRevision != e.created:
-			return &LostError{After: s.ttl}
+			return fmt.Errorf("%w: %w", workers.ErrRefused, &LostError{After: s.ttl})
 		case len(mine) > 0:
 			// The answer to an earlier try was lost.
 			return nil

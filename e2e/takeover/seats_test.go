@@ -207,7 +207,7 @@ func TestLateAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := seat.Answer(t.Context(), errand, []byte(`{"result":2}`)); !errors.Is(err, checkpoint.ErrLeaseLost) {
+	if err := seat.Answer(t.Context(), errand, []byte(`{"result":2}`)); !errors.Is(err, checkpoint.ErrLeaseLost) || !errors.Is(err, workers.ErrRefused) {
 		t.Errorf("an answer after the lease: got %v, want it refused", err)
 	}
 	if err := seat.Lost(t.Context()); !errors.Is(err, checkpoint.ErrLeaseLost) {

@@ -171,6 +171,42 @@ func TestGone(t *testing.T) {
 	})
 }
 
+// silent is a seat that hears of being lost, and whose store does not answer.
+type silent struct{ *workerstest.Seat }
+
+func (silent) Answer(context.Context, string, []byte) error { return errors.New("no answer") }
+
+// TestRefused: late answers that the store has refused are counted where a seat is
+// lost, and no others: a store that is gone has refused nothing.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	f := func(seat func(s *workerstest.Seat) workers.Seat, want string) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			c := newCrew(t.Context())
+			s := c.board.Sit(2)
+			var err error
+			c.group.Go("worker", func(ctx context.Context) error {
+				err = workers.Serve(ctx, seat(s), aSecond)
+				return nil
+			})
+			g, _ := group.New(t.Context())
+			for range 2 {
+				g.Go("errand", func(ctx context.Context) error { _ = c.do(ctx, "1"); return nil }) //nolint:errcheck // its worker is lost
+			}
+			synctest.Wait()
+			s.Lose()
+			_ = g.Wait() //nolint:errcheck // see above
+			c.stop()
+			if ended := c.group.Wait(); ended != nil || !errors.Is(err, workerstest.ErrLost) || err.Error() != want {
+				t.Errorf("got %v, %v, want %q", ended, err, want)
+			}
+		})
+	}
+	f(func(s *workerstest.Seat) workers.Seat { return s }, "the seat is lost; the store has refused 2 late answers")
+	f(func(s *workerstest.Seat) workers.Seat { return silent{s} }, "the seat is lost")
+}
+
 // TestWithdrawn: whoever gives up an errand has its worker stop at once.
 func TestWithdrawn(t *testing.T) {
 	t.Parallel()

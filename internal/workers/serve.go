@@ -16,14 +16,18 @@ import (
 // handingBack bounds the last answers of a worker that stops.
 const handingBack = 3 * time.Second
 
-// ErrWithdrawn is in the error of a Seat's Answer where nobody waits for it.
-var ErrWithdrawn = errors.New("the errand was withdrawn")
+var (
+	// ErrWithdrawn is in the error of a Seat's Answer where nobody waits for it.
+	ErrWithdrawn = errors.New("the errand was withdrawn")
+	// ErrRefused is in the error of a Seat's Answer that came after the seat was lost.
+	ErrRefused = errors.New("the answer is refused")
+)
 
 // Seat is a worker's place.
 type Seat interface {
 	// Follow tells of what is asked, and nil of what is withdrawn, until ctx ends.
 	Follow(ctx context.Context, tell func(errand string, text []byte)) error
-	// Answer answers; refused once the seat is lost.
+	// Answer answers; ErrRefused once the seat is lost.
 	Answer(ctx context.Context, errand string, text []byte) error
 	// Lost waits until the seat is lost, and tells why, or until ctx ends.
 	Lost(ctx context.Context) error
@@ -102,6 +106,8 @@ func (b *bench) work(ctx context.Context, errand string, text []byte) error {
 	if err == nil || errors.Is(err, ErrWithdrawn) {
 		return nil
 	}
-	b.refused.Add(1)
+	if errors.Is(err, ErrRefused) {
+		b.refused.Add(1)
+	}
 	return err
 }

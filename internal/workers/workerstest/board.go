@@ -163,7 +163,7 @@ func (p *Seat) Answer(_ context.Context, errand string, text []byte) error {
 	defer p.board.mu.Unlock()
 	switch {
 	case p.board.seats[p.name] == nil:
-		return ErrLost
+		return fmt.Errorf("%w: %w", workers.ErrRefused, ErrLost)
 	case p.asked[errand] == nil:
 		return workers.ErrWithdrawn
 	}
