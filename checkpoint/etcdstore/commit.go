@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"unicode/utf8"
@@ -41,6 +42,9 @@ func (s *Store) commit(ctx context.Context, lease checkpoint.Lease, changes []ch
 		return fmt.Errorf("%w: %w", checkpoint.ErrLeaseLost, errClosed)
 	case t == nil || lease.Epoch != t.lease.Epoch:
 		return checkpoint.ErrLeaseLost
+	case t.over():
+		// It is renewed no more, whatever is left of it.
+		return t.lost
 	}
 	select {
 	case t.turn <- struct{}{}:
@@ -52,9 +56,19 @@ func (s *Store) commit(ctx context.Context, lease checkpoint.Lease, changes []ch
 		return t.broken
 	}
 	if len(changes) == 0 {
-		return s.ask(ctx, func(ctx context.Context) error { return s.confirm(ctx, t) })
+		return s.confirmed(ctx, t)
 	}
 	return s.write(context.WithoutCancel(ctx), t, changes)
+}
+
+// confirmed asks whether the ferry is this Store's. A cluster that does not say so
+// for as long as a lease lasts may have given it to another one meanwhile.
+func (s *Store) confirmed(ctx context.Context, t *tenure) error {
+	err := s.ask(ctx, func(ctx context.Context) error { return s.confirm(ctx, t) })
+	if _, silent := errors.AsType[*UnreachableError](err); silent {
+		return s.lostBy(err)
+	}
+	return err
 }
 
 // distinct keeps the later of two records with one key, and checks them.

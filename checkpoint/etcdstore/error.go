@@ -168,6 +168,9 @@ func (s *Store) judge(ctx context.Context, err error) error {
 	switch {
 	case is(rpctypes.ErrAuthFailed, rpctypes.ErrUserEmpty, rpctypes.ErrPermissionDenied, rpctypes.ErrInvalidAuthToken):
 		return &AccessError{Root: string(s.keys), Reason: saidBy(err)}
+	case is(rpctypes.ErrLeaseNotFound):
+		// Between two requests of one act the lease ran out.
+		return &LostError{After: s.ttl}
 	case is(rpctypes.ErrNoSpace):
 		return &SpaceError{}
 	case is(rpctypes.ErrRequestTooLarge, rpctypes.ErrTooManyOps):

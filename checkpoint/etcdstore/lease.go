@@ -229,7 +229,14 @@ func (s *Store) keep(ctx context.Context, t *tenure) {
 // renew renews a lease, and watches the key that ends with it, until ctx ends, and
 // returns nil, or until confirm says that it is lost: *LostError.
 func (s *Store) renew(ctx context.Context, id clientv3.LeaseID, key string, created int64, confirm func(ctx context.Context) error) error {
-	watched := s.client.Watch(ctx, key, clientv3.WithRev(created+1))
+	watching, enough := context.WithCancel(ctx)
+	changed := make(chan struct{}, 1)
+	watcher, _ := group.New(watching)
+	watcher.Go("watch of "+key, func(ctx context.Context) error { return s.watch(ctx, key, created, changed) })
+	defer func() {
+		enough()
+		_ = watcher.Wait() //nolint:errcheck // it returns nothing but a panic, and renewals go on telling
+	}()
 	alive, err := s.client.KeepAlive(ctx, id)
 	for err == nil {
 		select {
@@ -237,15 +244,7 @@ func (s *Store) renew(ctx context.Context, id clientv3.LeaseID, key string, crea
 			if ok {
 				continue
 			}
-		case event, ok := <-watched:
-			if !ok || event.Err() != nil {
-				// Renewals go on telling, only later.
-				watched = nil
-				continue
-			}
-			if len(event.Events) == 0 {
-				continue
-			}
+		case <-changed:
 		}
 		if ctx.Err() != nil {
 			break
@@ -256,6 +255,22 @@ func (s *Store) renew(ctx context.Context, id clientv3.LeaseID, key string, crea
 	}
 	if over := ctx.Err(); over == nil {
 		return s.lostBy(err)
+	}
+	return nil
+}
+
+// watch tells when a key changes, until ctx ends, or the watch does: then renewals go
+// on telling, only later. A cluster that is gone just then is waited for without end,
+// which must not keep them waiting.
+func (s *Store) watch(ctx context.Context, key string, created int64, changed chan<- struct{}) error {
+	for news := range s.client.Watch(ctx, key, clientv3.WithRev(created+1)) {
+		if len(news.Events) == 0 {
+			continue
+		}
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
 	}
 	return nil
 }

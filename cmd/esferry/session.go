@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -61,12 +60,8 @@ func (iv *invocation) serving(ctx context.Context, s *session, fn func(ctx conte
 		result = fn(ctx, s.ferry)
 		return result
 	})
-	err := g.Wait()
-	if result != nil || errors.Is(err, context.Canceled) && ctx.Err() == nil {
-		// The socket ends with the command; only the command's end counts.
-		return result
-	}
-	return err
+	first := g.Wait()
+	return howEnded(ctx, result, first)
 }
 
 // withSession opens everything a ferry needs, once, and closes it.

@@ -94,11 +94,46 @@ func whileHeld(ctx context.Context, store checkpoint.Store, do func(ctx context.
 		return result
 	})
 	err := g.Wait()
-	// Of what else went wrong by the loss, only this is left to be done by hand.
-	if left, ok := errors.AsType[*ferry.BlockedError](result); ok && errors.Is(err, checkpoint.ErrLeaseLost) {
-		return errors.Join(err, left)
+	if !errors.Is(err, checkpoint.ErrLeaseLost) {
+		return err
 	}
-	return err
+	return leaving(err, result)
+}
+
+// leaving is a cause that ended a command: of what else went wrong by it, as the
+// command tells, only this is left to be done by hand.
+func leaving(cause, result error) error {
+	if left := blockedBy(result); left != nil {
+		return errors.Join(cause, left)
+	}
+	return cause
+}
+
+// blockedBy gives what says that writers stay held back, nil for nothing.
+func blockedBy(err error) error {
+	if left, ok := errors.AsType[*ferry.BlockedError](err); ok {
+		return left
+	}
+	if standing, ok := errors.AsType[*ferry.StandingError](err); ok {
+		return standing
+	}
+	return nil
+}
+
+// howEnded tells how a command ended, by its own result and by the first error of what
+// went on beside it, or its own. What is beside it ends with it, and that counts for
+// nothing; but where it ended since that had failed, the failure does.
+func howEnded(ctx context.Context, result, first error) error {
+	switch over := ctx.Err(); {
+	case errors.Is(first, context.Canceled) && (result != nil || over == nil):
+		return result
+	case over == nil && errors.Is(result, context.Canceled):
+		return leaving(first, result)
+	case result != nil:
+		return result
+	default:
+		return first
+	}
 }
 
 // crewOf tells who has the ferry, nil for nobody, and who carries for them, where

@@ -56,12 +56,61 @@ func TestWorkEndsWithTheLease(t *testing.T) {
 	f("the lease ends under a block", true, func(ctx context.Context) error {
 		return errors.Join(waits(ctx), &ferry.BlockedError{Indices: []string{"users"}})
 	}, 11, "the write blocks on users stay")
+	f("the lease ends within a switch", true, func(ctx context.Context) error {
+		return &ferry.StandingError{Blocked: []string{"users"}, Err: waits(ctx)}
+	}, 11, "the write blocks on users stand")
 	if _, panicked := errors.AsType[*group.PanicError](whileHeld(t.Context(), leased{ends: make(chan error)}, func(context.Context) error { panic("x") })); !panicked {
 		t.Error("a panic is no *group.PanicError any more")
 	}
 	var embedded *boltstore.Store
 	if err := whileHeld(t.Context(), embedded, func(context.Context) error { return nil }); err != nil {
 		t.Errorf("an embedded store: got %v", err)
+	}
+}
+
+// TestEnds: a command ends as it says, but where it was ended by what failed beside it.
+func TestEnds(t *testing.T) {
+	gone, failed := &etcdstore.UnreachableError{Endpoints: []string{"x"}}, errors.New("disk full")
+	stopped := fmt.Errorf("read page 7: %w", context.Canceled)
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	f := func(what string, ctx context.Context, result, first error, want ...error) {
+		t.Helper()
+		got := howEnded(ctx, result, first)
+		for _, w := range want {
+			if !errors.Is(got, w) {
+				t.Errorf("%s: got %v, want %v", what, got, w)
+			}
+		}
+		if len(want) == 0 && got != nil {
+			t.Errorf("%s: got %v", what, got)
+		}
+	}
+	f("done", t.Context(), nil, nil)
+	f("done, which ends the socket", t.Context(), nil, context.Canceled)
+	f("failed", t.Context(), failed, failed, failed)
+	f("failed, which ends the socket", t.Context(), failed, context.Canceled, failed)
+	f("the workers' store is gone", t.Context(), stopped, gone, gone)
+	blocked := &ferry.BlockedError{Indices: []string{"users"}}
+	f("the workers' store is gone in a freeze", t.Context(), errors.Join(stopped, blocked), gone, gone, blocked)
+	f("the workers' store is gone, and the command fails by itself", t.Context(), failed, gone, failed)
+	f("the socket fails, and the command is done", t.Context(), nil, failed, failed)
+	f("interrupted", over, stopped, stopped, context.Canceled)
+	f("interrupted, before anything", over, nil, context.Canceled, context.Canceled)
+}
+
+// TestLostStoreEndsNoRun has a leader end since its store is gone, or its lease: it
+// tells its workers of no end, for the run goes on. The desk here bears no question.
+func TestLostStoreEndsNoRun(t *testing.T) {
+	s := &session{desk: &etcdstore.Desk{}}
+	for _, lost := range []error{
+		fmt.Errorf("commit: %w", &etcdstore.UnreachableError{}),
+		fmt.Errorf("commit: %w", &etcdstore.LostError{Err: &etcdstore.UnreachableError{}}),
+		fmt.Errorf("commit: %w", &etcdstore.LostError{}),
+	} {
+		if err := s.conclude(t.Context(), "worker", lost); !errors.Is(err, lost) {
+			t.Errorf("got %v, want %v", err, lost)
+		}
 	}
 }
 

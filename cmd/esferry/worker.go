@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,7 +70,7 @@ func (l lead) do(ctx context.Context, iv *invocation, f *ferry.Ferry) error {
 }
 
 // worker leads the ferry where nobody does, and carries for whoever does, until
-// the run has ended.
+// the run has ended, whatever becomes of the store meanwhile.
 func (iv *invocation) worker(ctx context.Context, l lead) error {
 	c, err := iv.load()
 	if err != nil {
@@ -83,15 +82,21 @@ func (iv *invocation) worker(ctx context.Context, l lead) error {
 			hint: "set checkpoint.store: etcd with its endpoints, or use esferry run",
 		}
 	}
+	return iv.outlast(ctx, c, func(ctx context.Context) error { return iv.takePart(ctx, c, l) })
+}
+
+// takePart leads, or carries for whoever does, until the run has ended.
+func (iv *invocation) takePart(ctx context.Context, c *config.Config, l lead) error {
 	for {
 		err := iv.withJob(ctx, job{command: "worker"}, func(ctx context.Context, f *ferry.Ferry) error { return l.do(ctx, iv, f) })
 		_, held := errors.AsType[*checkpoint.HeldError](err)
-		if ctx.Err() != nil || !held && !errors.Is(err, checkpoint.ErrLeaseLost) {
+		if ctx.Err() != nil || goneBy(err) != nil || !held && !errors.Is(err, checkpoint.ErrLeaseLost) {
 			return err
 		}
-		if left, blocked := errors.AsType[*ferry.BlockedError](err); blocked {
-			iv.logger.WarnContext(ctx, "the source stays blocked", slog.String("error", plain(left.Error())))
+		if lost, led := errors.AsType[*etcdstore.LostError](err); led {
+			iv.note("this worker leads no more: %v", lost)
 		}
+		iv.tellBlocked(err)
 		ended, err := iv.assist(ctx, c)
 		if err != nil || ended != nil {
 			return errors.Join(err, ended.asError())
@@ -213,12 +218,11 @@ func (a *assistant) sit(ctx context.Context) error {
 	}
 	for {
 		seat, err := a.store.Sit(ctx, text)
-		if err != nil {
-			return err
+		if err == nil {
+			err = workers.Serve(ctx, seat, a.carrier.Do)
+			seat.Leave()
 		}
-		err = workers.Serve(ctx, seat, a.carrier.Do)
-		seat.Leave()
-		if !errors.Is(err, checkpoint.ErrLeaseLost) {
+		if goneBy(err) != nil || !errors.Is(err, checkpoint.ErrLeaseLost) {
 			return err
 		}
 		a.note("this worker has lost its seat, and takes another one: %v", err)
@@ -258,10 +262,10 @@ func (s *session) employ() error {
 	return nil
 }
 
-// conclude tells the workers how the run ended. One that was interrupted has not:
-// another worker goes on with it.
+// conclude tells the workers how the run ended. One that was interrupted, or that
+// lost the ferry or its store, has not: another worker goes on with it.
 func (s *session) conclude(ctx context.Context, command string, result error) error {
-	if s.desk == nil || ctx.Err() != nil || errors.Is(result, checkpoint.ErrLeaseLost) {
+	if s.desk == nil || ctx.Err() != nil || goneBy(result) != nil || errors.Is(result, checkpoint.ErrLeaseLost) {
 		return result
 	}
 	text, err := json.Marshal(outcome{Epoch: s.lease.Epoch, Holder: s.lease.Holder, Command: command, Code: codeOf(ctx, result)})

@@ -188,3 +188,36 @@ func (c *members) awaitMember(tb testing.TB, i int) {
 	tb.Helper()
 	(&members{all: c.all[i : i+1]}).await(tb)
 }
+
+func (c *members) killAll(tb testing.TB) {
+	tb.Helper()
+	for i := range c.all {
+		c.kill(tb, i)
+	}
+}
+
+// startAll waits until a majority answers.
+func (c *members) startAll(tb testing.TB) {
+	tb.Helper()
+	for i := range c.all {
+		c.start(tb, i)
+	}
+	c.await(tb)
+}
+
+// leader tells which member leads.
+func (c *members) leader(tb testing.TB) int {
+	tb.Helper()
+	client := c.client(tb)
+	for i, m := range c.all {
+		status, err := client.Status(tb.Context(), m.Client)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if status.Leader == status.Header.MemberId {
+			return i
+		}
+	}
+	tb.Fatal("no member leads")
+	return 0
+}

@@ -61,20 +61,30 @@ func start(tb testing.TB, args ...string) *process {
 // await waits for n further events that hold the words.
 func (p *process) await(t *testing.T, n int, words string) {
 	t.Helper()
+	for range n {
+		p.until(t, words)
+	}
+}
+
+// until waits for the next event that holds the words, and gives those before it.
+func (p *process) until(t *testing.T, words string) (said []string) {
+	t.Helper()
 	late := time.After(2 * time.Minute)
-	var said []string
-	for n > 0 {
+	for {
 		select {
 		case line, ok := <-p.lines:
 			if !ok {
-				t.Fatalf("it ended before %q: %s", words, p.stderr)
+				_, stderr := p.end(t)
+				t.Fatalf("it ended before %q: %s", words, stderr)
+			}
+			if strings.Contains(line, words) {
+				return said
 			}
 			said = append(said, line)
-			if strings.Contains(line, words) {
-				n--
-			}
 		case <-late:
-			t.Fatalf("no %q within two minutes, only\n%s\n%s", words, strings.Join(said[max(0, len(said)-20):], "\n"), p.stderr)
+			p.signal(t, syscall.SIGKILL)
+			_, stderr := p.end(t)
+			t.Fatalf("no %q within two minutes, only\n%s\n%s", words, strings.Join(said[max(0, len(said)-20):], "\n"), stderr)
 		}
 	}
 }
@@ -276,15 +286,7 @@ func TestTakeOver(t *testing.T) {
 	if looks := stopWatching(); looks < 100 {
 		t.Errorf("looked at the watermarks %d times, want a hundred at least", looks)
 	}
-	for _, index := range indices {
-		d, err := lab.Compare(t.Context(), w.source.URL(), w.target.URL(), index, index)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !d.Equal() || d.Source == 0 {
-			t.Errorf("index %s: %s", index, d)
-		}
-	}
+	w.mustBeEqual(t)
 }
 
 // oneMemberDies kills each member in turn, the leader among them, and brings it
@@ -351,19 +353,14 @@ func (w *world) takenOver(t *testing.T, first *process) (second *process) {
 // members come back with all that was committed.
 func (w *world) allMembersDie(t *testing.T, p *process) {
 	t.Helper()
-	for i := range w.etcd.all {
-		w.etcd.kill(t, i)
-	}
+	w.etcd.killAll(t)
 	began := time.Now()
 	code, stderr := p.end(t)
 	t.Logf("without a store: exit code %d after %.1f s: %s", code, time.Since(began).Seconds(), stderr)
 	if code != 1 || !strings.Contains(stderr, "etcd at http://127.0.0.1") || !strings.Contains(stderr, "it resumes") {
 		t.Errorf("got exit code %d and %q, want 1 and the members that do not answer", code, stderr)
 	}
-	for i := range w.etcd.all {
-		w.etcd.start(t, i)
-	}
-	w.etcd.await(t)
+	w.etcd.startAll(t)
 }
 
 // blocked reports whether the source refuses writes.

@@ -207,6 +207,48 @@ func TestRefused(t *testing.T) {
 	f(func(s *workerstest.Seat) workers.Seat { return silent{s} }, "the seat is lost")
 }
 
+// deaf is a seat whose store takes no answers for some time.
+type deaf struct {
+	*workerstest.Seat
+	until time.Time
+}
+
+func (d deaf) Answer(ctx context.Context, errand string, text []byte) error {
+	if time.Now().Before(d.until) {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return d.Seat.Answer(ctx, errand, text)
+}
+
+// TestWithdrawnInVain: where the end of a withdrawn errand cannot be told, nobody
+// waits for it, and the worker goes on.
+func TestWithdrawnInVain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrew(t.Context())
+		s := deaf{Seat: c.board.Sit(1), until: time.Now().Add(3 * time.Second)}
+		c.group.Go("worker", func(ctx context.Context) error { return workers.Serve(ctx, s, aSecond) })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		if err := c.do(ctx, "1"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the deadline", err)
+		}
+		if err := retry.Sleep(t.Context(), 5*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		later, enough := context.WithTimeout(t.Context(), time.Minute)
+		defer enough()
+		if err := c.do(later, "2"); err != nil {
+			t.Errorf("an errand later: %v", err)
+		}
+		c.stop()
+		if err := c.group.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestWithdrawn: whoever gives up an errand has its worker stop at once.
 func TestWithdrawn(t *testing.T) {
 	t.Parallel()

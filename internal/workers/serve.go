@@ -103,11 +103,14 @@ func (b *bench) work(ctx context.Context, errand string, text []byte) error {
 	answering, free := retry.Linger(ctx, handingBack)
 	defer free()
 	err = b.seat.Answer(answering, errand, told)
-	if err == nil || errors.Is(err, ErrWithdrawn) {
+	switch {
+	case err == nil, errors.Is(err, ErrWithdrawn):
 		return nil
-	}
-	if errors.Is(err, ErrRefused) {
+	case errors.Is(err, ErrRefused):
 		b.refused.Add(1)
+	case ctx.Err() != nil:
+		// It was withdrawn, or this worker leaves: nobody waits for the answer.
+		return nil
 	}
 	return err
 }
