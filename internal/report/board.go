@@ -15,7 +15,7 @@ type Board struct {
 	// goals are the documents that a plan tells of.
 	goals map[string]int64
 	// lags are the operations outstanding after each index's last round.
-	lags  map[string]int64
+	lags map[string]int64
 	// meter of what was carried, once anything was: what is compared or looked at
 	// besides goes into its row.
 	meter   meter
