@@ -78,7 +78,7 @@ soak: ## follow a source for long under faults, and watch memory, goroutines, ha
 	cd $(E2E) && SOAK=$(SOAK) $(GO) test -count=1 -timeout 24h -v -run TestSoak ./journey
 
 .PHONY: chaos
-chaos: ## show how each fault of the list is survived, and write docs/reliability.md (fifteen minutes)
+chaos: ## show how each fault of the list is survived, and write docs/reliability.md (about as long as make e2e)
 	$(GO) run ./internal/lab/chaos -page docs/reliability.md
 
 .PHONY: mutants

@@ -18,6 +18,7 @@ import (
 	"esferry/bench/measure"
 	"esferry/internal/corpus"
 	"esferry/internal/lab"
+	"esferry/internal/lab/faults"
 )
 
 // index is what is compared.
@@ -27,9 +28,10 @@ func main() {
 	docs := flag.Int("docs", 500_000, "documents of about 700 bytes")
 	rounds := flag.Int("rounds", 5, "how often each is measured")
 	shards := flag.Int("shards", 1, "shards of the index: a bare scroll of one takes a core, so that two cores serve both sides at once")
+	latency := flag.Duration("latency", 0, "what each request takes to reach an engine, so that these are not all that bounds")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := compare(ctx, *docs, *rounds, *shards)
+	err := compare(ctx, *docs, *rounds, *shards, *latency)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -42,11 +44,13 @@ type stage struct {
 	lab            *lab.Lab
 	http           *http.Client
 	source, target *lab.Cluster
-	binary, yaml   string
-	shards         int
+	// from and to are where both are reached.
+	from, to     string
+	binary, yaml string
+	shards       int
 }
 
-func compare(ctx context.Context, docs, rounds, shards int) (err error) {
+func compare(ctx context.Context, docs, rounds, shards int, latency time.Duration) (err error) {
 	l, err := lab.Open(ctx, lab.Options{Log: os.Stderr})
 	if err != nil {
 		return err
@@ -55,6 +59,13 @@ func compare(ctx context.Context, docs, rounds, shards int) (err error) {
 	s := &stage{lab: l, shards: shards, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * shards, DisableCompression: true}}}
 	if err := s.prepare(ctx, docs); err != nil {
 		return err
+	}
+	if latency > 0 {
+		leave, err := s.moveAway(ctx, latency)
+		if err != nil {
+			return err
+		}
+		defer leave()
 	}
 	taken := map[string][]float64{}
 	fmt.Println("| round | what | seconds |\n|---|---|---|")
@@ -94,19 +105,19 @@ const (
 )
 
 func (s *stage) trials() []trial {
-	bare := func(page int, engines ...*lab.Cluster) func(ctx context.Context) (time.Duration, error) {
+	bare := func(page int, engines ...string) func(ctx context.Context) (time.Duration, error) {
 		return func(ctx context.Context) (time.Duration, error) { return s.scroll(ctx, page, engines...) }
 	}
 	level := func(name string) func(ctx context.Context) (time.Duration, error) {
 		return func(ctx context.Context) (time.Duration, error) { return s.verify(ctx, name) }
 	}
 	return []trial{
-		{scrollSource, bare(largest, s.source)},
-		{scrollTarget, bare(largest, s.target)},
+		{scrollSource, bare(largest, s.from)},
+		{scrollTarget, bare(largest, s.to)},
 		{compareAll, level("content")},
-		{scrollBoth, bare(largest, s.source, s.target)},
-		{usualSource, bare(usual, s.source)},
-		{usualTarget, bare(usual, s.target)},
+		{scrollBoth, bare(largest, s.from, s.to)},
+		{usualSource, bare(usual, s.from)},
+		{usualTarget, bare(usual, s.to)},
 		{compareIDs, level("ids")},
 	}
 }
@@ -151,12 +162,41 @@ func (s *stage) prepare(ctx context.Context, docs int) (err error) {
 		return err
 	}
 	fmt.Printf("%d documents, %.0f MB, %d shards; %s and %s on one machine\n\n", loaded.Docs, float64(loaded.Bytes)/1e6, s.shards, s.source.Engine, s.target.Engine)
-	text := fmt.Sprintf("name: bench\nsource: {url: %q}\ntarget: {url: %q}\nindices: {include: [%s]}\ncheckpoint: {path: %q}\n",
-		s.source.URL(), s.target.URL(), index, s.yaml+".db")
+	s.from, s.to = s.source.URL(), s.target.URL()
+	if err := s.configure(); err != nil {
+		return err
+	}
+	return run(ctx, nil, s.binary, "run", "-c", s.yaml)
+}
+
+// configure writes the ferry's configuration.
+func (s *stage) configure() error {
+	text := fmt.Sprintf("name: bench\nsource: {url: %q}\ntarget: {url: %q}\nindices: {include: [%s]}\ncheckpoint: {path: %q}\n", s.from, s.to, index, s.yaml+".db")
 	if err := os.WriteFile(s.yaml, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	return run(ctx, nil, s.binary, "run", "-c", s.yaml)
+	return nil
+}
+
+// moveAway puts a delay before both engines.
+func (s *stage) moveAway(ctx context.Context, latency time.Duration) (leave func(), err error) {
+	var proxies []*faults.Proxy
+	leave = func() {
+		for _, p := range proxies {
+			p.Close()
+		}
+	}
+	for _, url := range []*string{&s.from, &s.to} {
+		p, err := faults.Start(ctx, *url)
+		if err != nil {
+			leave()
+			return nil, err
+		}
+		proxies = append(proxies, p)
+		p.Use(faults.Rule{Fault: faults.Delay, For: latency})
+		*url = p.URL
+	}
+	return leave, s.configure()
 }
 
 // verify gives how long the whole command took, from its start to its end.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"esferry/internal/group"
-	"esferry/internal/lab"
 )
 
 // Documents that a bare scroll asks for at once.
@@ -23,12 +22,12 @@ const (
 
 // scroll reads every shard of the index once, all at the same time, and throws
 // the answers away.
-func (s *stage) scroll(ctx context.Context, page int, engines ...*lab.Cluster) (time.Duration, error) {
+func (s *stage) scroll(ctx context.Context, page int, engines ...string) (time.Duration, error) {
 	began := time.Now()
 	g, _ := group.New(ctx)
 	for _, e := range engines {
 		for number := range s.shards {
-			g.Go(fmt.Sprintf("scroll of shard %d", number), func(ctx context.Context) error { return s.scrollShard(ctx, e.URL(), number, page) })
+			g.Go(fmt.Sprintf("scroll of shard %d", number), func(ctx context.Context) error { return s.scrollShard(ctx, e, number, page) })
 		}
 	}
 	err := g.Wait()

@@ -44,7 +44,7 @@ lease. One that dies, or is cut off, loses its lease: what it was at is done by
 others, and what it sends late is refused. If it was the leader another one takes
 its place. All end when the run has ended, with its exit code.
 
-Workers also carry for a run, sync or backfill that holds the ferry already. The
+Workers also carry for a run, sync, backfill or verify that holds the ferry. The
 bounds of stream.rate and stream.writers hold over all of them together.`,
 		Example: "  esferry worker -c ferry.yaml\n  esferry worker -c ferry.yaml --cutover\n  esferry worker -c ferry.yaml --follow",
 		Args:    cobra.NoArgs,

@@ -37,7 +37,7 @@ func BenchmarkWorkers(b *testing.B) {
 }
 
 // slowDocs is how many documents each of the two indices has.
-const slowDocs = 120_000
+const slowDocs = 160_000
 
 // slow is two engines far away, and a cluster of etcd.
 type slow struct {

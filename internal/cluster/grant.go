@@ -26,9 +26,20 @@ func Missing(reason string) (Grant, bool) {
 		return Grant{Privilege: privilegeFor(m[1]), Where: level(m[1], "cluster", "indices[].privileges")}, true
 	}
 	if m := plugin.FindStringSubmatch(reason); m != nil {
-		return Grant{Privilege: m[1] + "*", Where: level(m[1], "cluster_permissions", "index_permissions[].allowed_actions")}, true
+		return Grant{Privilege: m[1] + "*", Where: level(m[1], "cluster_permissions", actionsOf(m[1]))}, true
 	}
 	return Grant{}, false
+}
+
+// actionsOf gives the list of OpenSearch's plugin that an action on indices belongs
+// into. The plugin does not leave indices out of a list, it refuses the whole: who
+// lists indices needs these two of all.
+func actionsOf(action string) string {
+	const list = "index_permissions[].allowed_actions"
+	if action == "indices:monitor/settings/get" || action == "indices:monitor/stats" {
+		return list + ` of index_patterns ["*"]`
+	}
+	return list
 }
 
 // level chooses between the lists of the cluster and of indices. Elasticsearch counts

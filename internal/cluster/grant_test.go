@@ -11,8 +11,8 @@ import (
 	"esferry/internal/cluster"
 )
 
-// TestMissing holds the words of engines: 6.8, 7.17 and 8.19 as they were heard,
-// those of OpenSearch's plugin as its documentation has them.
+// TestMissing holds the words of engines: 6.8, 7.17 and 8.19, and those of
+// OpenSearch's plugin (2.19), as they were heard.
 func TestMissing(t *testing.T) {
 	f := func(reason, privilege, where string) {
 		t.Helper()
@@ -35,6 +35,7 @@ func TestMissing(t *testing.T) {
 	f("no permissions for [indices:data/read/search] and User [name=ferry, backend_roles=[], requestedTenant=null]", "indices:data/read/search*", "index_permissions[].allowed_actions")
 	f("no permissions for [cluster:monitor/main] and User [name=ferry]", "cluster:monitor/main*", "cluster_permissions")
 	f("no permissions for [indices:data/write/bulk[s], indices:data/write/index] and User [name=ferry]", "indices:data/write/bulk*", "index_permissions[].allowed_actions")
+	f("no permissions for [indices:monitor/settings/get] and User [name=ferry, backend_roles=[], requestedTenant=null]", "indices:monitor/settings/get*", `index_permissions[].allowed_actions of index_patterns ["*"]`)
 	f("index [x] blocked by: [FORBIDDEN/8/index write (api)]", "", "")
 	f("", "", "")
 }

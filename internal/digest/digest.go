@@ -59,14 +59,14 @@ func (s Sum) Append(b []byte) []byte {
 // errSum is what is no encoded Sum.
 var errSum = errors.New("it is no digest")
 
-// Read decodes the digest that b begins with, and gives the rest.
-func (s *Sum) Read(b []byte) (rest []byte, err error) {
+// ReadSum decodes the digest that b begins with, and gives the rest.
+func ReadSum(b []byte) (s Sum, rest []byte, err error) {
 	docs, n := binary.Uvarint(b)
 	if n <= 0 || docs > math.MaxInt64 || len(b) < n+sumBytes {
-		return nil, errSum
+		return s, nil, errSum
 	}
-	*s = Sum{Docs: int64(docs), hi: binary.BigEndian.Uint64(b[n:]), lo: binary.BigEndian.Uint64(b[n+8:])}
-	return b[n+sumBytes:], nil
+	s = Sum{Docs: int64(docs), hi: binary.BigEndian.Uint64(b[n:]), lo: binary.BigEndian.Uint64(b[n+8:])}
+	return s, b[n+sumBytes:], nil
 }
 
 // Hasher hashes documents without allocating, but for those whose source has

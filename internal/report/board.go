@@ -15,8 +15,11 @@ type Board struct {
 	// goals are the documents that a plan tells of.
 	goals map[string]int64
 	// lags are the operations outstanding after each index's last round.
-	lags  map[string]int64
-	meter meter
+	lags map[string]int64
+	// meter of what was carried, once anything was: what is compared or looked at
+	// besides goes into its row.
+	meter   meter
+	carried bool
 	// began is when the first index of this lap did, latest when the last event was.
 	began, latest time.Time
 	writers, busy int64
@@ -142,12 +145,23 @@ func (b *Board) progress(e Event) {
 		r.done, r.total = e.Done, e.Total
 	default:
 		r.meter.add(e.Time, e.Docs, e.Bytes)
-		b.meter.add(e.Time, e.Docs, e.Bytes)
+		b.meterAll(e)
 		r.docs += e.Docs
 		if e.Lag > 0 || r.total > 0 {
 			r.numbered, r.total = true, max(r.total, e.Lag)
 			r.done = max(r.total-e.Lag, min(r.docs, r.total))
 		}
+	}
+}
+
+// meterAll counts a document once: a look for deletes reads it again.
+func (b *Board) meterAll(e Event) {
+	carried := e.Phase == ""
+	if carried && !b.carried {
+		b.carried, b.meter = true, meter{}
+	}
+	if carried == b.carried {
+		b.meter.add(e.Time, e.Docs, e.Bytes)
 	}
 }
 

@@ -98,6 +98,25 @@ all      [=>           ]  11%
 `)
 }
 
+// TestADocumentIsCountedOnce: what is looked at besides is not carried a second
+// time; where nothing is carried it is all there is.
+func TestADocumentIsCountedOnce(t *testing.T) {
+	looked := report.Event{Kind: report.Progress, Phase: "look for deletes", Index: "users", Docs: 7000}
+	all := func(n *night) string {
+		frame := n.board.Frame(n.at, 140, 40)
+		return frame[len(frame)-2]
+	}
+	n := newNight()
+	n.tell(begun("verify", "users"), looked)
+	if got := all(n); !strings.Contains(got, " 7000 docs") {
+		t.Errorf("got %q, want what was looked at", got)
+	}
+	n.tell(begun("stream", "users"), carried("users", 500, 1<<20, 500), looked)
+	if got := all(n); !strings.Contains(got, " 500 docs") {
+		t.Errorf("got %q, want what was carried", got)
+	}
+}
+
 func TestFrameOfManyIndices(t *testing.T) {
 	n := newNight()
 	for i := range 500 {

@@ -47,13 +47,12 @@ func (t *Tally) Sum() (all digest.Sum) {
 // MarshalText encodes the partitions that hold something: at most 140 KB.
 func (t *Tally) MarshalText() ([]byte, error) {
 	var b []byte
-	last := -1
-	for i, s := range t.parts {
-		if s == (digest.Sum{}) {
-			continue
+	step := uint64(0)
+	for _, s := range t.parts {
+		if step++; s != (digest.Sum{}) {
+			b = s.Append(binary.AppendUvarint(b, step))
+			step = 0
 		}
-		b = s.Append(binary.AppendUvarint(b, uint64(i-last)))
-		last = i
 	}
 	return base64.StdEncoding.AppendEncode(nil, b), nil
 }
@@ -74,7 +73,7 @@ func (t *Tally) UnmarshalText(text []byte) error {
 			return errTally
 		}
 		at += step
-		if b, err = t.parts[at-1].Read(b[n:]); err != nil {
+		if t.parts[at-1], b, err = digest.ReadSum(b[n:]); err != nil {
 			return fmt.Errorf("decode a tally: %w", err)
 		}
 	}
