@@ -179,7 +179,7 @@ func (c *cutting) serve(ctx context.Context, g *group.Group, l net.Listener) err
 		for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
 			g.Go("way", func(ctx context.Context) error {
 				_, _ = io.Copy(way[0], lateReader{Reader: way[1], ctx: ctx, late: c.late}) //nolint:errcheck // that it breaks is the point
-				_ = way[0].Close()             //nolint:errcheck // see above
+				_ = way[0].Close()                                                         //nolint:errcheck // see above
 				return nil
 			})
 		}
@@ -189,7 +189,7 @@ func (c *cutting) serve(ctx context.Context, g *group.Group, l net.Listener) err
 // lateReader gives what it reads later.
 type lateReader struct {
 	io.Reader
-	ctx  context.Context //nolint:containedctx // a reader is given none
+	ctx  context.Context
 	late time.Duration
 }
 

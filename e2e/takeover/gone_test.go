@@ -152,6 +152,7 @@ func (w *world) allMembersDieInTheFreeze(t *testing.T) {
 		}
 	}
 	w.etcd.killAll(t)
+	began := time.Now()
 	if said := strings.Join(p.until(t, storeGone), "\n"); !strings.Contains(said, "the source stays blocked") || !strings.Contains(said, "the write blocks on logs-a, logs-b stay") {
 		t.Errorf("got %s, want it to say that the source stays blocked", said)
 	}
@@ -161,8 +162,11 @@ func (w *world) allMembersDieInTheFreeze(t *testing.T) {
 	if err := os.Remove(w.hold); err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("the block is said to stay %.1f s after the store had gone", time.Since(began).Seconds())
 	w.etcd.startAll(t)
+	began = time.Now()
 	code, stderr := p.end(t)
+	t.Logf("the cutover is done %.1f s after the store was back", time.Since(began).Seconds())
 	if code != 0 {
 		t.Errorf("got exit code %d, want 0: %s", code, stderr)
 	}
