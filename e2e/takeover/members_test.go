@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -102,10 +103,15 @@ func cluster(tb testing.TB, n int, secure ...string) *members {
 
 func freePorts(tb testing.TB, n int) (ports []int) {
 	tb.Helper()
-	for range n {
-		l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	for tries := 0; len(ports) < n; tries++ {
+		// Not one that the system gives to whoever connects next: it would be taken
+		// before the member, or while the member is away.
+		l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", 11_000+rand.IntN(9000)))
 		if err != nil {
-			tb.Fatal(err)
+			if tries > 1000 {
+				tb.Fatal(err)
+			}
+			continue
 		}
 		defer l.Close() //nolint:errcheck // nothing was accepted
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
