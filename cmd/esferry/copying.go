@@ -38,6 +38,9 @@ func copying(copier *bucket.Copier, c *config.Snapshot, source *cluster.Cluster,
 // lender lends bundles to a ferry's workers.
 type lender struct{ workers *ferry.Copyists }
 
+// Room implements bucket.Lender.
+func (l lender) Room() int { return l.workers.Room() }
+
 // Hire implements bucket.Lender.
 func (l lender) Hire(ctx context.Context) (bucket.Hand, error) {
 	worker, err := l.workers.Hire(ctx)

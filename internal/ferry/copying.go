@@ -27,6 +27,15 @@ func (f *Ferry) copyists() *Copyists {
 	return &Copyists{ferry: f}
 }
 
+// Room is how many bundles they copy at a time, together.
+func (c *Copyists) Room() (room int) {
+	there, _ := c.ferry.pool.Workers()
+	for _, w := range there {
+		room += w.Room
+	}
+	return room
+}
+
 // Hire waits until a worker has room; the error is ctx's.
 func (c *Copyists) Hire(ctx context.Context) (*Copyist, error) {
 	hand, err := c.ferry.pool.Hire(ctx)

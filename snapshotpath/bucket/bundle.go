@@ -18,6 +18,8 @@ type Bundle struct {
 
 // Lender finds other processes that copy. Called from one goroutine.
 type Lender interface {
+	// Room is how many bundles all of them together have room for, as of now.
+	Room() int
 	// Hire waits until one has room for a bundle; the error is ctx's.
 	Hire(ctx context.Context) (Hand, error)
 }
@@ -47,7 +49,7 @@ func (t *transfer) lend(ctx context.Context, g *group.Group, s *shelf) {
 		if err != nil {
 			return
 		}
-		share := t.bound.lend()
+		share := t.bound.lend(t.lender.Room())
 		objects := s.bundle(most(share))
 		if len(objects) == 0 {
 			t.bound.back(share)

@@ -130,6 +130,9 @@ func newHelpers(room int, do func(ctx context.Context, b bucket.Bundle) (refused
 	return &helpers{room: make(chan struct{}, room), copy: do}
 }
 
+// Room implements bucket.Lender.
+func (h *helpers) Room() int { return cap(h.room) }
+
 // Hire implements bucket.Lender.
 func (h *helpers) Hire(ctx context.Context) (bucket.Hand, error) {
 	select {

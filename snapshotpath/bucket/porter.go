@@ -37,10 +37,10 @@ func (p *Porter) Carry(ctx context.Context, b Bundle) error {
 			return fmt.Errorf("a copy of %s is asked for, which is the leader's alone", o.Key)
 		}
 	}
-	t := &transfer{from: p.from, to: p.to, means: p.means, tally: p.tally, limit: limiter(b.BytesPerSecond)}
+	t := &transfer{from: p.from, to: p.to, means: p.means, tally: p.tally, limit: newThrottle(b.BytesPerSecond)}
 	if t.limit != nil {
 		// What one may burst is the leader's.
-		t.limit.AllowN(time.Now(), slice)
+		t.limit.limit.AllowN(time.Now(), slice)
 	}
 	return t.all(ctx, b.Objects)
 }

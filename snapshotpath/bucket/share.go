@@ -8,45 +8,65 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// errandLasts is about how long a bundle takes at the share that goes with it, so
-// that shares come back soon, and whoever has just come gets one.
-const errandLasts = 10 * time.Second
+const (
+	// leastShare of a rate is lent, in bytes a second: bundles at less would take so
+	// long that this process waits for them, and what is bounded like that needs no
+	// other one.
+	leastShare = 1 << 20
+	// bundleLasts is about how long a bundle takes at the share that goes with it, so
+	// that shares come back soon, and whoever has just come gets one.
+	bundleLasts = 10 * time.Second
+)
+
+// throttle lets so many bytes a second pass. Those who wait do so one behind the
+// other, and so hear at their turn what the rate is by then. nil bounds nothing.
+// Safe for concurrent use.
+type throttle struct {
+	limit *rate.Limiter
+	turn  chan struct{}
+}
+
+// newThrottle gives one of so many bytes a second; nil for none.
+func newThrottle(bytesPerSecond int64) *throttle {
+	if bytesPerSecond <= 0 {
+		return nil
+	}
+	return &throttle{limit: rate.NewLimiter(rate.Limit(bytesPerSecond), slice), turn: make(chan struct{}, 1)}
+}
+
+// wait waits until n bytes may pass, slice of them at most; the error is ctx's.
+func (t *throttle) wait(ctx context.Context, n int) error {
+	select {
+	case t.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-t.turn }()
+	return t.limit.WaitN(ctx, n)
+}
 
 // bound is the bytes a second of a copy. Each bundle takes a share of it along, and
 // this process reads at what is left: together they have no more than the whole, at
 // any time and whoever comes or goes. nil bounds nothing. Safe for concurrent use.
 type bound struct {
 	whole int64
-	// limit is this process's own.
-	limit *rate.Limiter
+	own   *throttle
 	// freed wakes the one that awaits.
 	freed chan struct{}
 
 	mu sync.Mutex
-	// lent is the sum of the shares that so many bundles took along.
-	lent, bundles int64
+	// lent is the sum of the shares that bundles took along.
+	lent int64
 }
 
 func newBound(bytesPerSecond int64) *bound {
 	if bytesPerSecond <= 0 {
 		return nil
 	}
-	return &bound{whole: bytesPerSecond, limit: limiter(bytesPerSecond), freed: make(chan struct{}, 1)}
+	return &bound{whole: bytesPerSecond, own: newThrottle(bytesPerSecond), freed: make(chan struct{}, 1)}
 }
 
-// limiter gives one of so many bytes a second; nil for none.
-func limiter(bytesPerSecond int64) *rate.Limiter {
-	if bytesPerSecond <= 0 {
-		return nil
-	}
-	return rate.NewLimiter(rate.Limit(bytesPerSecond), slice)
-}
-
-// next is the share that a bundle would get: as much as each of the others, and no
-// more than this process keeps. The lock is held.
-func (b *bound) next() int64 { return min(b.whole/(b.bundles+2), (b.whole-b.lent)/2) }
-
-// await waits until there is a share worth its errand; the error is ctx's.
+// await waits until there is a share to lend; the error is ctx's.
 func (b *bound) await(ctx context.Context) error {
 	for b != nil && !b.enough() {
 		select {
@@ -58,22 +78,23 @@ func (b *bound) await(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// enough: this process keeps as much as it lends.
 func (b *bound) enough() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.next() >= slice
+	return (b.whole-b.lent)/2 >= leastShare
 }
 
-// lend takes a share off; 0 is no bound.
-func (b *bound) lend() int64 {
+// lend takes a share off, where so many bundles may be lent at once: what each of
+// them has then, and this process. 0 is no bound.
+func (b *bound) lend(room int) int64 {
 	if b == nil {
 		return 0
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	share := b.next()
-	b.lent, b.bundles = b.lent+share, b.bundles+1
-	b.limit.SetLimit(rate.Limit(b.whole - b.lent))
+	share := min(max(b.whole/int64(room+1), leastShare), (b.whole-b.lent)/2)
+	b.move(share)
 	return share
 }
 
@@ -84,20 +105,24 @@ func (b *bound) back(share int64) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.lent, b.bundles = b.lent-share, b.bundles-1
-	b.limit.SetLimit(rate.Limit(b.whole - b.lent))
+	b.move(-share)
 	select {
 	case b.freed <- struct{}{}:
 	default:
 	}
 }
 
-// own is this process's part; nil for no bound.
-func (b *bound) own() *rate.Limiter {
+func (b *bound) move(share int64) {
+	b.lent += share
+	b.own.limit.SetLimit(rate.Limit(b.whole - b.lent))
+}
+
+// throttle is this process's part; nil for no bound.
+func (b *bound) throttle() *throttle {
 	if b == nil {
 		return nil
 	}
-	return b.limit
+	return b.own
 }
 
 // most is how many bytes a bundle may have that takes such a share along.
@@ -105,5 +130,5 @@ func most(share int64) int64 {
 	if share == 0 {
 		return bundleBytes
 	}
-	return share * int64(errandLasts/time.Second)
+	return share * int64(bundleLasts/time.Second)
 }

@@ -148,31 +148,71 @@ func TestBound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		whole := rapid.Int64Range(1, 1<<40).Draw(t, "whole")
 		b := newBound(whole)
+		own := func() int64 { return int64(b.own.limit.Limit()) }
 		var shares []int64
 		for range rapid.IntRange(0, 200).Draw(t, "steps") {
 			if b.enough() && rapid.Bool().Draw(t, "lend") {
-				shares = append(shares, b.lend())
+				shares = append(shares, b.lend(rapid.IntRange(0, 400).Draw(t, "room")))
 			} else if len(shares) > 0 {
 				i := rapid.IntRange(0, len(shares)-1).Draw(t, "back")
 				b.back(shares[i])
 				shares = append(shares[:i], shares[i+1:]...)
 			}
-			sum := int64(b.limit.Limit())
+			sum := own()
 			for _, share := range shares {
-				if share < slice || most(share) < share {
+				if share < leastShare || most(share) < share {
 					t.Fatalf("a share of %d", share)
 				}
 				sum += share
 			}
-			if sum != whole || len(shares) > 0 && int64(b.limit.Limit()) < slice {
-				t.Fatalf("of %d: got shares %v and %.0f for this process", whole, shares, b.limit.Limit())
+			if sum != whole || len(shares) > 0 && own() < leastShare {
+				t.Fatalf("of %d: got shares %v and %d for this process", whole, shares, own())
 			}
 		}
 		for _, share := range shares {
 			b.back(share)
 		}
-		if int64(b.limit.Limit()) != whole {
-			t.Fatalf("got %.0f in the end, want %d", b.limit.Limit(), whole)
+		if own() != whole {
+			t.Fatalf("got %d in the end, want %d", own(), whole)
+		}
+	})
+}
+
+// TestBoundIsFair: at full room all have the same.
+func TestBoundIsFair(t *testing.T) {
+	t.Parallel()
+	b := newBound(90 << 20)
+	for range 8 {
+		if share := b.lend(8); share != 10<<20 {
+			t.Errorf("got a share of %d, want a ninth", share)
+		}
+	}
+}
+
+// TestThrottleHearsOfOtherRates: whoever waits passes at the rate of its turn.
+func TestThrottleHearsOfOtherRates(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := newThrottle(slice)
+		began := time.Now()
+		g, _ := group.New(t.Context())
+		for range 101 {
+			g.Go("reader", func(ctx context.Context) error { return slow.wait(ctx, slice) })
+		}
+		if err := retry.Sleep(t.Context(), time.Second); err != nil {
+			t.Fatal(err)
+		}
+		slow.limit.SetLimit(100 * slice)
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("it took %s, want about two seconds", took)
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := newThrottle(1).wait(ended, slice); err == nil {
+			t.Error("it passed although its context had ended")
 		}
 	})
 }
@@ -181,9 +221,9 @@ func TestBound(t *testing.T) {
 func TestBoundIsAwaited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBound(4 * slice)
-		share := b.lend()
-		b.lend()
+		b := newBound(4 * leastShare)
+		share := b.lend(0)
+		b.lend(0)
 		g, _ := group.New(t.Context())
 		g.Go("who has one", func(ctx context.Context) error {
 			err := retry.Sleep(ctx, time.Minute)

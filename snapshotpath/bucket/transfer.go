@@ -12,7 +12,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"golang.org/x/time/rate"
 
 	"esferry/internal/batch"
 	"esferry/internal/group"
@@ -52,7 +51,7 @@ type transfer struct {
 	*means
 	from, to *Bucket
 	// limit is this process's rate of bytes; nil for none. bound is what it shares.
-	limit *rate.Limiter
+	limit *throttle
 	bound *bound
 	// lender has other processes copy; nil for none.
 	lender Lender
@@ -67,7 +66,7 @@ func newTransfer(c *Copier, total Total, roots []Object) *transfer {
 		means: newMeans(), from: c.From, to: c.To, bound: newBound(c.BytesPerSecond), lender: c.Lender, numbered: numbered(roots),
 		tally: &tally{observe: c.Observe, total: total},
 	}
-	t.limit = t.bound.own()
+	t.limit = t.bound.throttle()
 	t.remote.Store(c.From.behind(c.To))
 	return t
 }
