@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"context"
+	"errors"
 
 	"esferry/internal/group"
 )
@@ -62,7 +63,7 @@ func (t *transfer) lend(ctx context.Context, g *group.Group, s *shelf) {
 }
 
 // carry has a bundle copied by a hand, or puts it back. What the other process says
-// is not believed for ever: when all is copied, both sides are listed again.
+// is not believed for ever: see proveLent.
 func (t *transfer) carry(ctx context.Context, hand Hand, s *shelf, b Bundle) error {
 	defer hand.Free()
 	refused, err := hand.Copy(ctx, b)
@@ -80,5 +81,30 @@ func (t *transfer) carry(ctx context.Context, hand Hand, s *shelf, b Bundle) err
 		return err
 	}
 	s.back(b.Objects)
+	return nil
+}
+
+// proveLent lists the target where others have copied, and wants all of that there in
+// full before a root names it: no process but this one is believed. A copy of chosen
+// snapshots lists the target before its root anyway.
+func (t *transfer) proveLent(ctx context.Context) error {
+	missing := map[string]int64{}
+	for _, o := range t.tally.lent {
+		missing[o.Key] = o.Size
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	for o, err := range t.to.List(ctx) {
+		if err != nil {
+			return err
+		}
+		if size, lent := missing[o.Key]; lent && size == o.Size {
+			delete(missing, o.Key)
+		}
+	}
+	for key := range missing {
+		return &Error{Op: opCompare, Bucket: t.to.String(), Key: key, Err: errors.New("it is not there in full after a worker's copy")}
+	}
 	return nil
 }

@@ -270,8 +270,11 @@ func TestBundlesAreNotBelieved(t *testing.T) {
 	t.Parallel()
 	l := newLent(t)
 	l.copier.Lender = newHelpers(1, func(context.Context, bucket.Bundle) (bool, error) { return false, nil })
-	if r, err := l.copier.Copy(t.Context()); err == nil || !strings.Contains(err.Error(), "it is not there in full after the copy") {
+	if r, err := l.copier.Copy(t.Context()); err == nil || !strings.Contains(err.Error(), "it is not there in full after a worker's copy") {
 		t.Errorf("got %+v, %v", r, err)
+	}
+	if there := l.target.all(); there["index-3"] != nil || there["index.latest"] != nil {
+		t.Error("a repository with holes is published")
 	}
 }
 

@@ -199,6 +199,9 @@ func (c *Copier) pass(ctx context.Context, sum *Report) (done bool, err error) {
 	if err := t.stages(ctx, p, sum); err != nil {
 		return false, err
 	}
+	if err := t.proveLent(ctx); err != nil {
+		return false, err
+	}
 	if moved, err := c.moved(ctx, p.roots); err != nil || moved {
 		return false, err
 	}
@@ -311,7 +314,8 @@ type tally struct {
 	mu          sync.Mutex
 	told        time.Time
 	done, bytes int64
-	lent        Total
+	// lent objects are there, by another process's word.
+	lent []Object
 }
 
 // add counts bytes that are there, and objects that are complete.
@@ -333,7 +337,7 @@ func (t *tally) addLent(objects []Object) {
 		sum.add(o)
 	}
 	t.mu.Lock()
-	t.lent.Objects, t.lent.Bytes = t.lent.Objects+sum.Objects, t.lent.Bytes+sum.Bytes
+	t.lent = append(t.lent, objects...)
 	t.mu.Unlock()
 	t.add(sum.Bytes, sum.Objects)
 }
@@ -343,5 +347,7 @@ func (t *tally) addTo(sum *Report) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	sum.Copied.Objects, sum.Copied.Bytes = sum.Copied.Objects+t.done, sum.Copied.Bytes+t.bytes
-	sum.Lent.Objects, sum.Lent.Bytes = sum.Lent.Objects+t.lent.Objects, sum.Lent.Bytes+t.lent.Bytes
+	for _, o := range t.lent {
+		sum.Lent.add(o)
+	}
 }
