@@ -278,6 +278,43 @@ func TestBundlesAreNotBelieved(t *testing.T) {
 	}
 }
 
+// TestSharesComeBack: of four shares of a rate this process keeps one, and one that
+// comes back, with a bundle that was copied or refused, is lent again.
+func TestSharesComeBack(t *testing.T) {
+	t.Parallel()
+	l := newLent(t)
+	const rate = 4 << 20
+	var mu sync.Mutex
+	var lent int64
+	asked := 0
+	l.copier.BytesPerSecond = rate
+	l.copier.Lender = newHelpers(8, func(ctx context.Context, b bucket.Bundle) (refused bool, err error) {
+		mu.Lock()
+		asked++
+		refused = asked%2 == 0
+		if lent += b.BytesPerSecond; lent > rate*3/4 {
+			t.Errorf("shares of %d bytes a second are lent", lent)
+		}
+		mu.Unlock()
+		if refused {
+			err = errors.New("no")
+		} else {
+			err = l.porter.Carry(ctx, b)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		lent -= b.BytesPerSecond
+		return refused, err
+	})
+	if _, err := l.copier.Copy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if asked < 8 {
+		t.Errorf("%d bundles were lent, want more than there are shares", asked)
+	}
+	l.equal(t)
+}
+
 // TestBundlesEndWithTheCopy: an error that is the leader's own, or an interrupt,
 // ends the copy, and everybody with it.
 func TestBundlesEndWithTheCopy(t *testing.T) {
