@@ -207,25 +207,6 @@ func quiet(source *cluster.Cluster, repository string, note func(what string)) f
 	return func(ctx context.Context) error { return snapshotpath.AwaitQuiet(ctx, source, repository, note) }
 }
 
-// copier gives what carries a snapshot from bucket to bucket.
-func copier(ctx context.Context, c *config.Snapshot, source *cluster.Cluster, observer report.Observer) (func(ctx context.Context, snapshot string, observe func(done, total, bytes int64)) error, error) {
-	copier, err := openCopier(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	tell := teller{observer, "copy"}
-	copier.Quiet = quiet(source, c.Repository, tell.waits)
-	return func(ctx context.Context, snapshot string, observe func(done, total, bytes int64)) error {
-		each := *copier
-		each.Observe, each.Snapshots = observe, []string{snapshot}
-		r, err := each.Copy(ctx)
-		if err == nil && r.Unread != "" {
-			tell.note(unread(r))
-		}
-		return ofOurs(err, snapshot, c.Copy.From)
-	}, nil
-}
-
 func openCopier(ctx context.Context, s *config.Snapshot) (*bucket.Copier, error) {
 	c := s.Copy
 	from, err := openBucket(ctx, c.From)

@@ -209,7 +209,11 @@ func (iv *invocation) options(ctx context.Context, c *config.Config, source *clu
 	if c.Snapshot.Copy == nil {
 		return o, nil
 	}
-	var err error
-	o.Snapshot.Copy, err = copier(ctx, c.Snapshot, source, o.Observer)
-	return o, err
+	copier, err := openCopier(ctx, c.Snapshot)
+	if err != nil {
+		return o, err
+	}
+	o.Snapshot.Copy = copying(copier, c.Snapshot, source, o.Observer)
+	o.Snapshot.CopyBundle = copyingFor(copier, o.Observer)
+	return o, nil
 }

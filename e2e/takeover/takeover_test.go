@@ -140,7 +140,9 @@ func esferry(t *testing.T, want int, args ...string) (stdout, stderr string) {
 type world struct {
 	source, target *lab.Cluster
 	etcd           *members
-	yaml           string
+	// from and to have the buckets of the engines' snapshots.
+	from, to *lab.Gateway
+	yaml     string
 	// hold holds cutovers in their freeze while this file is there.
 	hold string
 }
@@ -153,11 +155,9 @@ func newWorld(t *testing.T) *world { t.Helper(); return newWorldOf(t, 2000, "") 
 func newWorldOf(t *testing.T, docs int, more string) *world {
 	t.Helper()
 	l := lab.For(t)
-	w := &world{
-		source: l.StartFor(t, lab.Spec{Engine: lab.ES710, Name: "source"}),
-		target: l.StartFor(t, lab.Spec{Engine: lab.OS219, Name: "target"}),
-		etcd:   cluster(t, 3),
-	}
+	w := &world{from: gateway(t, l, "from"), to: gateway(t, l, "to"), etcd: cluster(t, 3)}
+	w.source = l.StartFor(t, lab.Spec{Engine: lab.ES710, Name: "source", RepoDirs: []string{w.from.Dir}})
+	w.target = l.StartFor(t, lab.Spec{Engine: lab.OS219, Name: "target", RepoDirs: []string{w.to.Dir}})
 	e, err := corpus.Open(t.Context(), w.source.URL(), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -68,7 +68,8 @@ func (c *crew) wake(t *testing.T, until time.Time) {
 // TestWorkers has four workers carry two indices that a hostile writer writes to.
 // Every few seconds one is killed, or stopped past its lease and woken, whoever
 // leads among them. No watermark goes back, what the woken ones write to the store
-// is refused, and both sides are equal in the end.
+// is refused, and both sides are equal in the end. At last several compare both sides,
+// and copy from bucket to bucket.
 func TestWorkers(t *testing.T) {
 	faultcase.Shows(t, 2, "a worker of many is stopped past its lease, and wakes up")
 	faultcase.Shows(t, 1, "workers of one ferry are killed, whoever leads among them")
@@ -130,6 +131,7 @@ func TestWorkers(t *testing.T) {
 	}
 	w.mustBeEqual(t)
 	w.verifyTogether(t)
+	w.copiedByWorkers(t)
 }
 
 // mustHaveTold reads what is left of what the workers have said, once they have

@@ -83,6 +83,8 @@ func (c *Carrier) Do(ctx context.Context, text []byte) (json.RawMessage, error) 
 		answer, err = c.carry(ctx, e.Carry)
 	case e.Count != nil:
 		answer, err = c.count(ctx, e.Count)
+	case e.Copy != nil:
+		answer, err = struct{}{}, c.copyBundle(ctx, e.Copy)
 	default:
 		err = errors.New("it is asked what it does not know: the leader is of another version")
 	}

@@ -20,6 +20,7 @@ type Errand struct {
 	SourceCluster string       `json:"source_cluster"`
 	TargetCluster string       `json:"target_cluster"`
 	Carry         *CarryErrand `json:"carry,omitempty"`
+	Copy          *CopyErrand  `json:"copy,omitempty"`
 	Count         *CountErrand `json:"count,omitempty"`
 }
 

@@ -2,6 +2,7 @@ package ferry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -55,8 +56,12 @@ type SnapshotOptions struct {
 	// Aliases lets esferry restore bring the snapshot's aliases along.
 	Aliases bool
 	// Copy carries a snapshot from the source's bucket to the target's; nil
-	// where both clusters reach the same one. It resumes by itself.
-	Copy func(ctx context.Context, snapshot string, observe func(done, total, bytes int64)) error
+	// where both clusters reach the same one. It resumes by itself. Workers copy
+	// bundles for it; nil where there are none.
+	Copy func(ctx context.Context, snapshot string, by *Copyists, observe func(done, total, bytes int64)) error
+	// CopyBundle is a worker's part of it: it copies a bundle that the leader's Copy
+	// has made.
+	CopyBundle func(ctx context.Context, bundle json.RawMessage) error
 }
 
 // StreamOptions bound the stream path.

@@ -86,7 +86,7 @@ func (f *Ferry) copyRepository(ctx context.Context) error {
 	if f.options.Snapshot.Copy == nil || f.record().Copied {
 		return nil
 	}
-	err := f.options.Snapshot.Copy(ctx, f.record().Snapshot, func(done, total, bytes int64) {
+	err := f.options.Snapshot.Copy(ctx, f.record().Snapshot, f.copyists(), func(done, total, bytes int64) {
 		f.note(report.Event{Kind: report.Progress, Phase: "copy", Done: done, Total: total, Bytes: bytes})
 	})
 	if err != nil {

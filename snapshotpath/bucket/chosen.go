@@ -269,8 +269,8 @@ func (c *Copier) passChosen(ctx context.Context, sum *Report) (done bool, err er
 	}
 	p := v.plan
 	sum.Snapshots, sum.There, sum.Skipped = v.fresh, v.there, p.Skipped
-	t := newTransfer(c, p.Missing)
-	defer func() { t.tally.addTo(&sum.Copied) }()
+	t := newTransfer(c, p.Missing, v.roots)
+	defer func() { t.tally.addTo(sum) }()
 	if err := t.stages(ctx, p, sum); err != nil {
 		return false, err
 	}

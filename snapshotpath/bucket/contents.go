@@ -46,7 +46,7 @@ func (c *Copier) Contents(ctx context.Context) (Comparison, error) {
 		return Comparison{}, &Error{Op: opCompare, Bucket: c.From.String(), Err: errEmpty}
 	}
 	var mu sync.Mutex
-	t := newTransfer(c, h.Source)
+	t := newTransfer(c, h.Source, nil)
 	g, inner := group.New(ctx)
 	for _, p := range h.pairs {
 		err := t.start(inner, g, p.Source.Key, func(ctx context.Context) error {

@@ -33,6 +33,9 @@ type Copier struct {
 	// BytesPerSecond bounds what is read through us; 0 is no bound. What a
 	// service copies by itself is not counted.
 	BytesPerSecond int64
+	// Lender has other processes copy what is most of it, within that bound; nil
+	// for none.
+	Lender Lender
 	// Observe hears of objects done, of how many, and of bytes, in one pass; may
 	// be nil.
 	Observe func(done, total, bytes int64)
@@ -43,6 +46,8 @@ type Report struct {
 	// Copied went over; Skipped was there already.
 	Copied  Total `json:"copied"`
 	Skipped Total `json:"skipped"`
+	// Lent is what of Copied other processes have copied: for a ferry with workers.
+	Lent Total `json:"-"`
 	// Source is the whole repository, or what was looked at of chosen snapshots,
 	// and Target the same keys on the other side: both agree.
 	Source Total `json:"source"`
@@ -189,9 +194,12 @@ func (c *Copier) pass(ctx context.Context, sum *Report) (done bool, err error) {
 		return false, err
 	}
 	sum.Skipped, sum.Foreign, sum.LeftOver, sum.Kept = p.Skipped, p.Foreign, p.LeftOver, p.Kept
-	t := newTransfer(c, p.Missing)
-	defer func() { t.tally.addTo(&sum.Copied) }()
+	t := newTransfer(c, p.Missing, p.roots)
+	defer func() { t.tally.addTo(sum) }()
 	if err := t.stages(ctx, p, sum); err != nil {
+		return false, err
+	}
+	if err := t.proveLent(ctx); err != nil {
 		return false, err
 	}
 	if moved, err := c.moved(ctx, p.roots); err != nil || moved {
@@ -306,6 +314,8 @@ type tally struct {
 	mu          sync.Mutex
 	told        time.Time
 	done, bytes int64
+	// lent objects are there, by another process's word.
+	lent []Object
 }
 
 // add counts bytes that are there, and objects that are complete.
@@ -320,9 +330,24 @@ func (t *tally) add(bytes, objects int64) {
 	}
 }
 
+// addLent counts objects that another process has copied.
+func (t *tally) addLent(objects []Object) {
+	var sum Total
+	for _, o := range objects {
+		sum.add(o)
+	}
+	t.mu.Lock()
+	t.lent = append(t.lent, objects...)
+	t.mu.Unlock()
+	t.add(sum.Bytes, sum.Objects)
+}
+
 // addTo adds what is done.
-func (t *tally) addTo(sum *Total) {
+func (t *tally) addTo(sum *Report) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	sum.Objects, sum.Bytes = sum.Objects+t.done, sum.Bytes+t.bytes
+	sum.Copied.Objects, sum.Copied.Bytes = sum.Copied.Objects+t.done, sum.Copied.Bytes+t.bytes
+	for _, o := range t.lent {
+		sum.Lent.add(o)
+	}
 }

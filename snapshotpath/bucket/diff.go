@@ -293,8 +293,7 @@ const clocks = 30 * time.Minute
 // numbered blobs again, for other bytes of perhaps the same length.
 func (p *Plan) proven(pair Pair) bool {
 	// In the order of keys the root's index-N come before all metadata.
-	numbered := generation(newest(p.roots).Key) >= 0 && newest(p.roots).Key != "index"
-	return immutable(pair.Source.Key) || written(pair.Source.Key, numbered) || pair.Target.Changed.After(pair.Source.Changed.Add(clocks))
+	return once(pair.Source.Key, numbered(p.roots)) || pair.Target.Changed.After(pair.Source.Changed.Add(clocks))
 }
 
 // hashed reports whether both ETags may be MD5s of the contents.
@@ -304,6 +303,12 @@ func md5(etag string) bool { return len(etag) == 32 && !strings.Contains(etag, "
 
 // sameHash compares ETags, which some services write in capitals.
 func sameHash(p Pair) bool { return strings.EqualFold(p.Source.ETag, p.Target.ETag) }
+
+// numbered reports whether a root is one of an engine that numbers it.
+func numbered(roots []Object) bool {
+	root := newest(roots).Key
+	return generation(root) >= 0 && root != "index"
+}
 
 // newest gives the highest generation, the zero Object where there is none.
 func newest(roots []Object) (highest Object) {

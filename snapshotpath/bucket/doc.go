@@ -9,7 +9,8 @@
 //     that holds another repository is refused;
 //  3. segment blobs are copied in parallel, then the metadata of shards, then
 //     the root's: by the service itself where both buckets are behind one
-//     endpoint, else streamed, and large ones in parts, within a budget of bytes;
+//     endpoint, else streamed, and large ones in parts, within a budget of bytes.
+//     A Lender has other processes copy bundles of what is written once (Porter);
 //  4. the source's root is listed again. Unmoved, its index-N follow one after
 //     the other, index.latest last: until then the target's readers see its old
 //     content. Moved, or where an object vanished, all begins again;

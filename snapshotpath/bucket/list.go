@@ -17,15 +17,15 @@ import (
 
 // Object is one key of a bucket, below its prefix.
 type Object struct {
-	Key  string
-	Size int64
+	Key  string `json:"key"`
+	Size int64  `json:"size"`
 	// ETag as the service gives it, without quotes; it is the MD5 of the
 	// content only where it is 32 hexadecimal digits and the service says so.
-	ETag    string
-	Changed time.Time
+	ETag    string    `json:"etag,omitempty"`
+	Changed time.Time `json:"changed,omitzero"`
 	// Archived names the storage class of an object that cannot be read at
 	// once; empty for all others.
-	Archived string
+	Archived string `json:"archived,omitempty"`
 }
 
 // List gives every object below the prefix, the next page being fetched while

@@ -9,7 +9,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"golang.org/x/time/rate"
 
 	"esferry/internal/retry"
 )
@@ -38,7 +37,7 @@ func (b *Bucket) open(ctx context.Context, o Object, from, length int64) (io.Rea
 }
 
 // fill reads a piece of an object into data, all of it.
-func (b *Bucket) fill(ctx context.Context, limit *rate.Limiter, o Object, from int64, data []byte) error {
+func (b *Bucket) fill(ctx context.Context, limit *throttle, o Object, from int64, data []byte) error {
 	body, err := b.open(ctx, o, from, int64(len(data)))
 	if err != nil {
 		return err
@@ -70,13 +69,13 @@ func (b *Bucket) whole(ctx context.Context, o Object) ([]byte, error) {
 const slice = 64 << 10
 
 // throttled reads no faster than limit allows; nil is no limit.
-func throttled(ctx context.Context, limit *rate.Limiter, r io.Reader) io.Reader {
+func throttled(ctx context.Context, limit *throttle, r io.Reader) io.Reader {
 	if limit == nil {
 		return r
 	}
 	return reader(func(p []byte) (int, error) {
 		p = p[:min(len(p), slice)]
-		if err := limit.WaitN(ctx, len(p)); err != nil {
+		if err := limit.wait(ctx, len(p)); err != nil {
 			return 0, err
 		}
 		return r.Read(p)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"golang.org/x/time/rate"
 
 	"esferry/internal/batch"
 	"esferry/internal/group"
@@ -32,31 +31,42 @@ const (
 	memory = 8 * partBytes
 )
 
-// transfer moves the objects of one pass.
-type transfer struct {
-	from, to *Bucket
-	gate     *gate
-	budget   *batch.Budget
-	// limit is the rate of bytes; nil for none.
-	limit *rate.Limiter
-	tally *tally
+// means are what one process moves objects with, in one copy or for many bundles.
+type means struct {
+	gate    *gate
+	budget  *batch.Budget
+	buffers chan []byte
 	// remote: the service copies by itself, as long as it does not refuse.
 	remote atomic.Bool
 	// unproven: the service's ETags do not tell what was written.
 	unproven atomic.Bool
-	buffers  chan []byte
+}
+
+func newMeans() *means {
+	return &means{gate: newGate(), budget: batch.NewBudget(memory), buffers: make(chan []byte, memory/partBytes)}
+}
+
+// transfer moves the objects of one pass, or of one bundle.
+type transfer struct {
+	*means
+	from, to *Bucket
+	// limit is this process's rate of bytes; nil for none. bound is what it shares.
+	limit *throttle
+	bound *bound
+	// lender has other processes copy; nil for none.
+	lender Lender
+	// numbered: the root is one of an engine that numbers it.
+	numbered bool
+	tally    *tally
 	uploads  uploads
 }
 
-func newTransfer(c *Copier, total Total) *transfer {
+func newTransfer(c *Copier, total Total, roots []Object) *transfer {
 	t := &transfer{
-		from: c.From, to: c.To, gate: newGate(), budget: batch.NewBudget(memory),
-		buffers: make(chan []byte, memory/partBytes),
-		tally:   &tally{observe: c.Observe, total: total},
+		means: newMeans(), from: c.From, to: c.To, bound: newBound(c.BytesPerSecond), lender: c.Lender, numbered: numbered(roots),
+		tally: &tally{observe: c.Observe, total: total},
 	}
-	if c.BytesPerSecond > 0 {
-		t.limit = rate.NewLimiter(rate.Limit(c.BytesPerSecond), slice)
-	}
+	t.limit = t.bound.throttle()
 	t.remote.Store(c.From.behind(c.To))
 	return t
 }
@@ -74,43 +84,67 @@ func (t *transfer) all(ctx context.Context, objects []Object) error {
 }
 
 // round starts a piece of work for each object, and one for each part of a
-// large one. It gives back what has to go another way.
+// large one, and lends what others have room for. It gives back what has to go
+// another way.
 func (t *transfer) round(ctx context.Context, objects []Object) ([]Object, error) {
-	var (
-		mu   sync.Mutex
-		left []Object
-	)
-	g, ctx := group.New(ctx)
-	// way moves a whole object, or says that it cannot.
-	start := func(o Object, way func(ctx context.Context, o Object) (bool, error)) error {
-		return t.start(ctx, g, o.Key, func(ctx context.Context) error {
-			done, err := way(ctx, o)
-			if err == nil && !done {
-				mu.Lock()
-				defer mu.Unlock()
-				left = append(left, o)
-			}
-			return err
+	s := newShelf(objects, func(key string) bool { return once(key, t.numbered) })
+	g, inner := group.New(ctx)
+	hiring, enough := context.WithCancel(inner)
+	defer enough()
+	// What the service copies by itself costs nobody anything.
+	if t.lender != nil && !t.remote.Load() && s.plenty() {
+		g.Go("lender", func(context.Context) error {
+			t.lend(hiring, g, s)
+			return nil
 		})
 	}
-	for _, o := range objects {
-		var err error
-		switch {
-		case t.remote.Load():
-			err = start(o, t.remotely)
-		case o.Size <= partBytes:
-			err = start(o, t.small)
-		case o.Size <= streamBytes && !t.unproven.Load():
-			err = start(o, t.stream)
-		default:
-			err = t.large(ctx, g, o)
-		}
-		if err != nil {
+	var left detours
+	for o, more := s.take(inner); more; o, more = s.take(inner) {
+		if err := t.move(inner, g, o, &left); err != nil {
 			// Another piece's error, most often, which Wait returns.
-			return left, errors.Join(g.Wait(), unlessEnded(err))
+			return nil, errors.Join(g.Wait(), unlessEnded(err))
 		}
 	}
-	return left, g.Wait()
+	enough()
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	// It may have ended before the shelf was empty.
+	return left.objects, ctx.Err()
+}
+
+// detours are objects that have to go another way than they were sent.
+type detours struct {
+	mu      sync.Mutex
+	objects []Object
+}
+
+func (d *detours) add(o Object) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.objects = append(d.objects, o)
+}
+
+// move starts the work for one object.
+func (t *transfer) move(ctx context.Context, g *group.Group, o Object, left *detours) error {
+	var way func(ctx context.Context, o Object) (bool, error)
+	switch {
+	case t.remote.Load():
+		way = t.remotely
+	case o.Size <= partBytes:
+		way = t.small
+	case o.Size <= streamBytes && !t.unproven.Load():
+		way = t.stream
+	default:
+		return t.large(ctx, g, o)
+	}
+	return t.start(ctx, g, o.Key, func(ctx context.Context) error {
+		done, err := way(ctx, o)
+		if err == nil && !done {
+			left.add(o)
+		}
+		return err
+	})
 }
 
 // unlessEnded drops the error of an ended context: its cause is told elsewhere.
