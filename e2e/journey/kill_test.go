@@ -62,6 +62,10 @@ func TestAbortLiftsTheFreeze(t *testing.T) {
 	if status, answer := lab.Ask(t, "PUT", write, `{"n":1}`); status != 403 {
 		t.Fatalf("after the kill: got status %d, want 403 by the block: %s", status, answer)
 	}
+	// Whoever goes on without a cutover hears of it.
+	if o := esferry(t, "sync", "-c", yaml).want(t, 0); !strings.Contains(o.stderr, "streamed-logs are held back by an earlier cutover") {
+		t.Errorf("sync under the block does not tell of it: %s", o.stderr)
+	}
 	esferry(t, "cutover", "abort", "-c", yaml).want(t, 0)
 	call(t, "PUT", write, `{"n":1}`)
 	esferry(t, "run", "--cutover", "-c", yaml).want(t, 0)

@@ -29,9 +29,12 @@ type crew struct {
 	woken   []*process
 }
 
+// hire starts one more, and waits until it has begun: from then on it heeds signals.
 func (c *crew) hire(t *testing.T) {
 	t.Helper()
-	c.all = append(c.all, start(t, "worker", "--follow", "--interval", "200ms", "--json", "-c", c.world.yaml))
+	p := start(t, "worker", "--follow", "--interval", "200ms", "--json", "-c", c.world.yaml)
+	p.await(t, 1, "{")
+	c.all = append(c.all, p)
 }
 
 // trouble kills one worker and stops another, every few seconds; who is stopped is

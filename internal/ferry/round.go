@@ -27,8 +27,10 @@ const (
 	// into one page of small ones, which needs no scroll.
 	windowBytes          = 64 << 20
 	fewestDocs, mostDocs = 5000, 100_000
-	// windowsAtLeast keep the readers of a shard, in each process that carries, busy
-	// to its end.
+	// windowsAtLeast keep a shard's readers busy to its end. Where several processes
+	// carry, each has readers of its own, and the end, at which some of them have
+	// nothing to do any more, is a larger part of what is shorter: so many windows,
+	// times their number, twice.
 	windowsAtLeast = 4
 	// measures bounds the buckets of the histogram that sizes windows.
 	measures = 4096
@@ -230,7 +232,7 @@ func windowDocs(engine cluster.Identity, p shard.Position, w shard.Window, parti
 	if p.DocBytes > 0 {
 		most = min(most, windowBytes/p.DocBytes)
 	}
-	return max(fewestDocs, min(most, w.Span()/int64(windowsAtLeast*parties)))
+	return max(fewestDocs, min(most, w.Span()/int64(windowsAtLeast*parties*parties)))
 }
 
 // landed moves the mark of the window's shard; the committer alone calls it.

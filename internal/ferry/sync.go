@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+
+	"esferry/internal/report"
 )
 
 // IndexSummary is what a command did with an index, and how the sides stand.
@@ -58,6 +61,7 @@ func (f *Ferry) Sync(ctx context.Context) error {
 	if len(indices) == 0 {
 		return &NothingCarriedError{Ferry: f.options.Name}
 	}
+	f.noteBlocked()
 	return f.commits.log.Lap(func() error { return f.lap(ctx, indices) })
 }
 
@@ -95,6 +99,15 @@ func (ix *index) mustAgree(ctx context.Context) error {
 func (ix *index) agreesButFor(c Counts) bool {
 	rejected := ix.snapshotRecord().Written.Rejected
 	return rejected > 0 && c.Target < c.Source && c.Source-c.Target <= rejected || ix.ferry.options.IgnoreDeletes && c.Target > c.Source
+}
+
+// noteBlocked tells of a freeze that nobody is at: a process that was killed in it
+// has left it, and a command without a cutover does not end it.
+func (f *Ferry) noteBlocked() {
+	if blocked := f.record().Blocked; len(blocked) > 0 {
+		f.note(report.Event{Kind: report.Noted, Message: "writers of " + strings.Join(blocked, ", ") +
+			" are held back by an earlier cutover: esferry cutover goes on with it, and esferry cutover abort lets them write again"})
+	}
 }
 
 // Forget drops what the store holds of an index, so that it is carried anew.

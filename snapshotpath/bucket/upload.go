@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -149,32 +151,41 @@ func (s *uploads) abort(ctx context.Context, b *Bucket) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
-	var failed []error
+	open := make([]types.MultipartUpload, 0, len(s.here))
 	for u := range s.here {
-		failed = append(failed, b.abort(ctx, u.object.Key, u.id))
+		open = append(open, types.MultipartUpload{Key: b.key(u.object.Key), UploadId: u.id})
 		s.closed(u)
 	}
-	return errors.Join(failed...)
+	return b.abort(ctx, open)
 }
 
 // A part that was on its way may arrive after the abort and bring the upload
-// back, so an abort is repeated until there is nothing to abort.
+// back, so that every upload is aborted several times.
 const (
 	aborts      = 3
 	abortsApart = 200 * time.Millisecond
 )
 
-func (b *Bucket) abort(ctx context.Context, key string, id *string) error {
-	for range aborts {
-		_, err := b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b.name, Key: b.key(key), UploadId: id})
-		if _, done := errors.AsType[*types.NoSuchUpload](err); done {
-			return nil
+// abort gives up uploads. A part that arrives later still is found by the next run.
+func (b *Bucket) abort(ctx context.Context, open []types.MultipartUpload) error {
+	if len(open) == 0 {
+		return nil
+	}
+	for round := range aborts {
+		if round > 0 {
+			if err := retry.Sleep(ctx, abortsApart); err != nil {
+				return err
+			}
 		}
-		if err == nil {
-			err = retry.Sleep(ctx, abortsApart)
+		var failed []error
+		for _, u := range open {
+			_, err := b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b.name, Key: u.Key, UploadId: u.UploadId})
+			if _, done := errors.AsType[*types.NoSuchUpload](err); err != nil && !done {
+				failed = append(failed, b.failed("abort the upload of", strings.TrimPrefix(aws.ToString(u.Key), b.prefix), err))
+			}
 		}
-		if err != nil {
-			return b.failed("abort the upload of", key, err)
+		if len(failed) > 0 {
+			return errors.Join(failed...)
 		}
 	}
 	return nil
@@ -206,15 +217,11 @@ func (b *Bucket) abandoned(ctx context.Context, objects []Object) (aborted int64
 		if err != nil {
 			return aborted, err
 		}
-		for _, u := range page.Uploads {
-			if !ours[aws.ToString(u.Key)] {
-				continue
-			}
-			if err := b.abort(ctx, aws.ToString(u.Key)[len(b.prefix):], u.UploadId); err != nil {
-				return aborted, err
-			}
-			aborted++
+		left := slices.DeleteFunc(page.Uploads, func(u types.MultipartUpload) bool { return !ours[aws.ToString(u.Key)] })
+		if err := b.abort(ctx, left); err != nil {
+			return aborted, err
 		}
+		aborted += int64(len(left))
 	}
 	return aborted, nil
 }
