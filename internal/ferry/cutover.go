@@ -136,7 +136,7 @@ func (c *cutover) prepare(ctx context.Context) error {
 				// Of a source that is no longer written nothing leaves.
 				return c.deletes(ctx, ix)
 			}
-			return ix.takeSurvey(ctx)
+			return ix.settled(ctx, ix.takeSurvey)
 		})
 	})
 }

@@ -24,29 +24,7 @@ const (
 	rememberAtMost = 500000
 	// rangesAtOnce bounds the clauses of one query.
 	rangesAtOnce = 500
-	// brakeFloor: below so many deletes the brake stays open, since a share of
-	// a tiny index means nothing.
-	brakeFloor = 100
 )
-
-// TooManyDeletesError is the brake: the run would delete more than plausible,
-// which is what a role with partial sight looks like (protocol 2).
-type TooManyDeletesError struct {
-	Index           string
-	Deletes, Target int64
-	Share           float64
-}
-
-// Error names the figures.
-func (e *TooManyDeletesError) Error() string {
-	return fmt.Sprintf("index %s: at least %d of %d documents on the target are gone on the source, more than max_delete allows (%.0f%%); nothing was deleted",
-		e.Index, e.Deletes, e.Target, 100*e.Share)
-}
-
-// NextStep is printed on a line of its own.
-func (e *TooManyDeletesError) NextStep() string {
-	return "check that the source's user sees every document; if they were really deleted, raise max_delete and run again"
-}
 
 // deletes removes from the target what is gone on the source (protocol 2): in
 // order, and it stops as soon as the sides are equal. It belongs after a round.
@@ -89,30 +67,35 @@ func (s *sides) keepRemoved(ctx context.Context) error {
 }
 
 // search looks for what is gone on the source, where it costs least first; a survey
-// looks everywhere.
+// looks everywhere. What was found is deleted once all of it is known.
 func (s *sides) search(ctx context.Context) error {
+	found := make([][]sink.Gone, len(s.target))
 	if restored(s.rec) {
 		// Untouched since the snapshot, and gone: found by counts alone.
-		if err := s.untouched(ctx); err != nil {
+		if err := s.untouched(ctx, found); err != nil {
 			return err
 		}
 	}
-	if s.surplus() <= 0 && !s.moving && s.survey == nil {
-		return nil
+	if s.surplus() > 0 || s.moving || s.survey != nil {
+		if err := s.written(ctx, found); err != nil {
+			return err
+		}
 	}
-	return s.written(ctx)
+	return s.remove(ctx, found)
 }
 
 // written compares what the delta wrote, or the whole index where it came by
-// stream.
-func (s *sides) written(ctx context.Context) error {
+// stream. What is gone goes to found, by its shard.
+func (s *sides) written(ctx context.Context, found [][]sink.Gone) error {
 	return s.each(ctx, func(ctx context.Context, i int) error {
 		known, err := s.known(ctx, i)
 		if err != nil {
 			return err
 		}
 		w := shard.Window{Shard: s.target[i].Shard, From: mark0(s.rec, i), To: s.target[i].Max}
-		return s.look(ctx, i, w, nil, known)
+		gone, err := s.look(ctx, i, w, nil, known)
+		found[i] = append(found[i], gone...)
+		return err
 	})
 }
 
@@ -139,17 +122,20 @@ func (s *sides) each(ctx context.Context, do func(ctx context.Context, number in
 	return g.Wait()
 }
 
-// untouched compares what neither side has touched since the snapshot.
-func (s *sides) untouched(ctx context.Context) error {
+// untouched compares what neither side has touched since the snapshot. What is gone
+// goes to found, by its shard.
+func (s *sides) untouched(ctx context.Context, found [][]sink.Gone) error {
 	return s.each(ctx, func(ctx context.Context, i int) error {
-		w, found, err := s.surplusRanges(ctx, i)
+		w, ranges, err := s.surplusRanges(ctx, i)
 		if err != nil {
 			return err
 		}
-		for part := range slices.Chunk(found, rangesAtOnce) {
-			if err := s.look(ctx, i, w, part, nil); err != nil {
+		for part := range slices.Chunk(ranges, rangesAtOnce) {
+			gone, err := s.look(ctx, i, w, part, nil)
+			if err != nil {
 				return err
 			}
+			found[i] = append(found[i], gone...)
 		}
 		return nil
 	})
@@ -224,26 +210,23 @@ func eachPage(ctx context.Context, reader *stream.Reader, p shard.Position, w sh
 }
 
 // look reads ids in a window of the target, asks the source for each that is not
-// known to be there, and deletes those that are gone.
-func (s *sides) look(ctx context.Context, number int, w shard.Window, within []shard.Window, known map[cluster.Key]struct{}) error {
+// known to be there, and gives those that are gone.
+func (s *sides) look(ctx context.Context, number int, w shard.Window, within []shard.Window, known map[cluster.Key]struct{}) ([]sink.Gone, error) {
 	var gone []sink.Gone
 	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) (err error) {
+		// What an attempt found that did not come to its end is found again.
+		s.gone.Add(-int64(len(gone)))
 		gone, err = s.find(ctx, number, w, within, known)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return s.remove(ctx, gone)
+	return gone, err
 }
 
-// remove deletes from the target what the source does not hold.
-func (s *sides) remove(ctx context.Context, gone []sink.Gone) error {
-	if len(gone) == 0 {
+// remove deletes from the target what the source does not hold, each shard's at the
+// same time.
+func (s *sides) remove(ctx context.Context, gone [][]sink.Gone) error {
+	if !slices.ContainsFunc(gone, func(of []sink.Gone) bool { return len(of) > 0 }) {
 		return nil
-	}
-	if s.tooMany(len(gone)) {
-		return &TooManyDeletesError{Index: s.rec.Index, Deletes: s.removed.Load() + int64(len(gone)), Target: s.there, Share: s.index.ferry.options.MaxDelete}
 	}
 	if err := s.settle(ctx); err != nil {
 		return err
@@ -251,20 +234,30 @@ func (s *sides) remove(ctx context.Context, gone []sink.Gone) error {
 	if err := s.index.fence(ctx); err != nil {
 		return err
 	}
-	removed, err := s.index.writer().Delete(ctx, gone)
-	s.removed.Add(removed)
-	s.index.ferry.note(report.Event{Kind: report.Progress, Phase: "deletes", Index: s.rec.Index, Docs: removed})
-	return err
+	g, _ := group.New(ctx)
+	for _, of := range gone {
+		if len(of) == 0 {
+			continue
+		}
+		g.Go("deletes from "+s.rec.Target, func(ctx context.Context) error {
+			removed, err := s.index.writer().Delete(ctx, of)
+			s.removed.Add(removed)
+			s.index.ferry.note(report.Event{Kind: report.Progress, Phase: "deletes", Index: s.rec.Index, Docs: removed})
+			return err
+		})
+	}
+	return g.Wait()
 }
 
 // find reads the window's ids on the target and gives those that are gone on
-// the source; it stops where there are more than may be deleted.
+// the source; it fails where there are more than may be deleted. What it found
+// before it failed is counted.
 func (s *sides) find(ctx context.Context, number int, w shard.Window, within []shard.Window, known map[cluster.Key]struct{}) ([]sink.Gone, error) {
 	var gone []sink.Gone
 	alive := func(key cluster.Key, found cluster.Found) { s.survey.doubt(s.rec, number, key, found) }
 	for b, err := range s.onTarget(within).Read(ctx, s.target[number], w) {
 		if err != nil {
-			return nil, err
+			return gone, err
 		}
 		var doubtful []sink.Gone
 		for i := range b.Docs {
@@ -277,10 +270,11 @@ func (s *sides) find(ctx context.Context, number int, w shard.Window, within []s
 		b.Release()
 		absent, err := s.absent(ctx, doubtful, alive)
 		if err != nil {
-			return nil, err
+			return gone, err
 		}
-		if gone = append(gone, absent...); s.tooMany(len(gone)) {
-			break
+		gone = append(gone, absent...)
+		if err := s.brake(len(absent)); err != nil {
+			return gone, err
 		}
 	}
 	return gone, nil
@@ -298,11 +292,6 @@ func keysOf(gone []sink.Gone) []cluster.Key {
 		keys[i] = gone[i].Key
 	}
 	return keys
-}
-
-func (s *sides) tooMany(gone int) bool {
-	n := s.removed.Load() + int64(gone)
-	return n > brakeFloor && float64(n) > s.index.ferry.options.MaxDelete*float64(s.there)
 }
 
 // absent gives those that the source says it does not hold: neither by id, nor in

@@ -178,10 +178,7 @@ func (r *reconciliation) weigh(ctx context.Context) (int64, error) {
 	if err != nil || s.index.ferry.options.IgnoreDeletes {
 		return found - extra, err
 	}
-	if s.tooMany(int(extra)) {
-		return 0, &TooManyDeletesError{Index: s.rec.Index, Deletes: extra, Target: s.there, Share: s.index.ferry.options.MaxDelete}
-	}
-	return found, nil
+	return found, s.brake(int(extra))
 }
 
 // act carries what the target lacks and deletes what it has too much.

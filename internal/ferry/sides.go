@@ -19,7 +19,9 @@ type sides struct {
 	source, target []shard.Position
 	// here and there are the live counts.
 	here, there int64
-	removed     atomic.Int64
+	// gone counts the documents that the look for deletes found, and removed those
+	// that it deleted then.
+	gone, removed atomic.Int64
 	// survey that the look for deletes is to become; nil for none.
 	survey *survey
 	// moving: the source may have taken writes since the round.
@@ -94,8 +96,9 @@ func (s *sides) countMatching(ctx context.Context, query json.RawMessage) error 
 	return g.Wait()
 }
 
-// surplus is how many documents the target holds too many.
-func (s *sides) surplus() int64 { return s.there - s.removed.Load() - s.here }
+// surplus is how many documents the target holds too many, beside those that were
+// found to be gone.
+func (s *sides) surplus() int64 { return s.there - s.gone.Load() - s.here }
 
 // compare counts both sides, as of a refresh now, and keeps the result. Counts of
 // the look for deletes hold where the source stood still since; the target has no

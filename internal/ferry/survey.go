@@ -2,12 +2,10 @@ package ferry
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
 
-	"esferry/checkpoint"
 	"esferry/internal/batch"
 	"esferry/internal/census"
 	"esferry/internal/cluster"
@@ -42,11 +40,11 @@ type survey struct {
 }
 
 // takeSurvey looks through all documents that may have been deleted, whatever the
-// counts say, and keeps what it saw.
+// counts say, and keeps what it saw. It belongs after a round.
 func (ix *index) takeSurvey(ctx context.Context) error {
 	ix.dropSurvey()
 	if !ix.snapshotRecord().numbered() {
-		return ix.deletes(ctx)
+		return ix.deletesOnce(ctx)
 	}
 	s, err := ix.countedSides(ctx)
 	if err != nil {
@@ -58,14 +56,8 @@ func (ix *index) takeSurvey(ctx context.Context) error {
 	}
 	ix.survey = &survey{held: held, source: s.source, there: s.there, doubtful: map[cluster.Key]int{}}
 	s.survey = ix.survey
-	err = ix.ferry.reading(ctx, s.search)
-	if err != nil {
+	if err := ix.ferry.reading(ctx, s.search); err != nil {
 		ix.dropSurvey()
-	}
-	if errors.Is(err, checkpoint.ErrTermChanged) {
-		return ix.deletes(ctx)
-	}
-	if err != nil {
 		return err
 	}
 	return s.keepRemoved(ctx)
@@ -256,7 +248,10 @@ func (v *survey) judge(ctx context.Context, s *sides, all suspects) error {
 	if gone, err = s.stillThere(ctx, gone); err != nil {
 		return err
 	}
-	if err := s.remove(ctx, gone); err != nil {
+	if err := s.brake(len(gone)); err != nil {
+		return err
+	}
+	if err := s.remove(ctx, [][]sink.Gone{gone}); err != nil {
 		return err
 	}
 	v.doubtful = map[cluster.Key]int{}
