@@ -69,6 +69,13 @@ func (p *process) await(t *testing.T, n int, words string) {
 // until waits for the next event that holds the words, and gives those before it.
 func (p *process) until(t *testing.T, words string) (said []string) {
 	t.Helper()
+	said, _ = p.next(t, words)
+	return said
+}
+
+// next is until, and gives the event itself as well.
+func (p *process) next(t *testing.T, words string) (said []string, found string) {
+	t.Helper()
 	late := time.After(2 * time.Minute)
 	for {
 		select {
@@ -78,7 +85,7 @@ func (p *process) until(t *testing.T, words string) (said []string) {
 				t.Fatalf("it ended before %q: %s", words, stderr)
 			}
 			if strings.Contains(line, words) {
-				return said
+				return said, line
 			}
 			said = append(said, line)
 		case <-late:

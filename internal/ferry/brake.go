@@ -1,6 +1,10 @@
 package ferry
 
-import "fmt"
+import (
+	"fmt"
+
+	"esferry/sink"
+)
 
 // brakeFloor: below so many deletes the brake stays open, since a share of
 // a tiny index means nothing.
@@ -34,4 +38,12 @@ func (s *sides) brake(found int) error {
 		return nil
 	}
 	return &TooManyDeletesError{Index: s.rec.Index, Deletes: gone, Target: s.there, Share: share}
+}
+
+// further says whether to go on with what was found in a shard, so many just now.
+func (s *sides) further(found []sink.Gone, just int) error {
+	if s.judge != nil {
+		return s.judge(found)
+	}
+	return s.brake(just)
 }

@@ -83,6 +83,8 @@ func (c *Carrier) Do(ctx context.Context, text []byte) (json.RawMessage, error) 
 		answer, err = c.carry(ctx, e.Carry)
 	case e.Count != nil:
 		answer, err = c.count(ctx, e.Count)
+	case e.Look != nil:
+		answer, err = c.look(ctx, e.Look)
 	case e.Copy != nil:
 		answer, err = struct{}{}, c.copyBundle(ctx, e.Copy)
 	default:
@@ -116,7 +118,7 @@ func (c *Carrier) carry(ctx context.Context, e *CarryErrand) (done Carried, err 
 func (c *Carrier) count(ctx context.Context, e *CountErrand) (Counted, error) {
 	ix := &index{ferry: c.ferry, rec: IndexRecord{Index: e.Index, Target: e.Target, Typing: e.Typing}}
 	counting := &examination{
-		sides: &sides{index: ix, rec: ix.rec}, content: e.Content, query: e.Query,
+		sides: &sides{index: ix, rec: ix.rec}, content: e.Content, query: e.Query, sketching: e.Sketch,
 		sample: choice{holds: verify.NewSample(e.Sample).Holds, share: e.Sample},
 	}
 	return counting.countWindow(ctx, e.Side, task{window: e.Window, position: e.Position})

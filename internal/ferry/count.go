@@ -17,22 +17,34 @@ import (
 type counts struct {
 	mu      sync.Mutex
 	tallies [2]verify.Tally
+	// sketches are nil where none are taken.
+	sketches *[2]verify.Sketch
+}
+
+// empty is what documents are added up in; its Sketch is nil where none is taken.
+func (e *examination) empty() Counted {
+	c := Counted{Tally: &verify.Tally{}}
+	if e.sketching {
+		c.Sketch = &verify.Sketch{}
+	}
+	return c
 }
 
 // count takes the tallies of both sides. That all documents were read is held
 // against _count: of the target, and of a source that stands still.
-func (e *examination) count(ctx context.Context) (*[2]verify.Tally, error) {
-	var all counts
-	begin := func(side reconcile.Side, number int, mine *verify.Tally) *counting {
-		return &counting{
-			tallying: tallying{content: e.content, mine: mine}, mu: &all.mu, sum: &all.tallies[side], shard: &e.perShard[side][number],
-		}
+func (e *examination) count(ctx context.Context) (*counts, error) {
+	all := &counts{}
+	if e.sketching {
+		all.sketches = &[2]verify.Sketch{}
 	}
-	here := func(side reconcile.Side, number int) taker { return begin(side, number, &verify.Tally{}) }
+	begin := func(side reconcile.Side, number int, mine Counted) *counting {
+		return &counting{tallying: tallying{content: e.content, mine: mine}, all: all, side: side, shard: &e.perShard[side][number]}
+	}
+	here := func(side reconcile.Side, number int) taker { return begin(side, number, e.empty()) }
 	there := func(ctx context.Context, hand *workers.Hand, side reconcile.Side, t task) (refused bool, err error) {
 		c, refused, err := e.countThere(ctx, hand, side, t)
 		if err == nil {
-			begin(side, t.position.Shard.Number, c.Tally).end()
+			begin(side, t.position.Shard.Number, c).end()
 		}
 		return refused, err
 	}
@@ -42,7 +54,7 @@ func (e *examination) count(ctx context.Context) (*[2]verify.Tally, error) {
 	e.found.Source, e.found.Target = digestOf(all.tallies[reconcile.Source].Sum()), digestOf(all.tallies[reconcile.Target].Sum())
 	s := e.sides
 	if err := s.watch(ctx); err != nil || e.query != nil || e.sample.share < 1 {
-		return &all.tallies, err
+		return all, err
 	}
 	if read := e.found.Target.Docs; read != s.there {
 		return nil, fmt.Errorf("%d documents of the target were read where _count says %d; is somebody writing to it?", read, s.there)
@@ -50,17 +62,17 @@ func (e *examination) count(ctx context.Context) (*[2]verify.Tally, error) {
 	if read := e.found.Source.Docs; read != s.here && !s.moving {
 		return nil, fmt.Errorf("%d documents of the source were read where _count says %d", read, s.here)
 	}
-	return &all.tallies, nil
+	return all, nil
 }
 
 // countThere has a worker take the digests of a window.
 func (e *examination) countThere(ctx context.Context, hand *workers.Hand, side reconcile.Side, t task) (c Counted, refused bool, err error) {
 	rec := e.sides.rec
 	refused, err = e.sides.index.ferry.send(ctx, hand, Errand{Count: &CountErrand{
-		Side: side, Index: rec.Index, Target: rec.Target, Typing: rec.Typing, Query: e.query, Content: e.content, Sample: e.sample.share,
+		Side: side, Index: rec.Index, Target: rec.Target, Typing: rec.Typing, Query: e.query, Content: e.content, Sample: e.sample.share, Sketch: e.sketching,
 		Window: t.window, Position: t.position,
 	}}, &c)
-	if err == nil && c.Tally == nil {
+	if err == nil && (c.Tally == nil || e.sketching && c.Sketch == nil) {
 		return c, true, &workers.FailedError{Worker: hand.Worker(), Reason: "its answer has no digests"}
 	}
 	if err == nil {
@@ -73,8 +85,8 @@ func (e *examination) countThere(ctx context.Context, hand *workers.Hand, side r
 func (e *examination) countWindow(ctx context.Context, side reconcile.Side, t task) (c Counted, err error) {
 	docs := e.documents(side, e.sample)
 	err = retry.Do(ctx, retry.Policy{}, func(ctx context.Context) (err error) {
-		c = Counted{Tally: &verify.Tally{}}
-		c.Docs, c.Bytes, err = e.tell(ctx, docs.read(ctx, t), e.sample, &tallying{content: e.content, mine: c.Tally})
+		c = e.empty()
+		c.Docs, c.Bytes, err = e.tell(ctx, docs.read(ctx, t), e.sample, &tallying{content: e.content, mine: c})
 		return err
 	})
 	return c, err
@@ -83,7 +95,7 @@ func (e *examination) countWindow(ctx context.Context, side reconcile.Side, t ta
 // tallying adds documents up.
 type tallying struct {
 	content bool
-	mine    *verify.Tally
+	mine    Counted
 }
 
 func (c *tallying) take(d *batch.Doc, key digest.Hash, h *digest.Hasher) (err error) {
@@ -91,7 +103,11 @@ func (c *tallying) take(d *batch.Doc, key digest.Hash, h *digest.Hasher) (err er
 	if c.content {
 		content, err = h.Content(d)
 	}
-	c.mine.Add(key, digest.Document(key, d.Version, content))
+	document := digest.Document(key, d.Version, content)
+	c.mine.Tally.Add(key, document)
+	if c.mine.Sketch != nil {
+		c.mine.Sketch.Add(key, document)
+	}
 	return err
 }
 
@@ -101,14 +117,17 @@ func (c *tallying) end() {}
 // interrupted adds nothing.
 type counting struct {
 	tallying
-	mu    *sync.Mutex
-	sum   *verify.Tally
+	all   *counts
+	side  reconcile.Side
 	shard *digest.Sum
 }
 
 func (c *counting) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sum.Merge(c.mine)
-	*c.shard = c.shard.Plus(c.mine.Sum())
+	c.all.mu.Lock()
+	defer c.all.mu.Unlock()
+	c.all.tallies[c.side].Merge(c.mine.Tally)
+	if c.all.sketches != nil {
+		c.all.sketches[c.side].Merge(c.mine.Sketch)
+	}
+	*c.shard = c.shard.Plus(c.mine.Tally.Sum())
 }

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"esferry/internal/group"
+	"esferry/internal/report"
 	"esferry/internal/workers"
 )
 
@@ -105,6 +106,24 @@ func (d *dealer) lend(left context.Context, work <-chan task, begin func(hand *w
 			return
 		}
 		begin(hand, t)
+	}
+}
+
+// lend has a dealer lend what it deals, where there are workers. Where one has
+// refused a task, as the error says, it is done here.
+func (f *Ferry) lend(d *dealer, lent func(ctx context.Context, hand *workers.Hand, t task) (refused bool, err error)) {
+	if f.pool == nil {
+		return
+	}
+	d.hire = f.pool.Hire
+	d.there = func(ctx context.Context, hand *workers.Hand, t task) error {
+		refused, err := lent(ctx, hand, t)
+		hand.Free()
+		if !refused {
+			return err
+		}
+		f.note(report.Event{Kind: report.Retried, Index: d.index, Window: t.window, Message: err.Error()})
+		return d.here(ctx, t)
 	}
 }
 

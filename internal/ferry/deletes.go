@@ -84,21 +84,6 @@ func (s *sides) search(ctx context.Context) error {
 	return s.remove(ctx, found)
 }
 
-// written compares what the delta wrote, or the whole index where it came by
-// stream. What is gone goes to found, by its shard.
-func (s *sides) written(ctx context.Context, found [][]sink.Gone) error {
-	return s.each(ctx, func(ctx context.Context, i int) error {
-		known, err := s.known(ctx, i)
-		if err != nil {
-			return err
-		}
-		w := shard.Window{Shard: s.target[i].Shard, From: mark0(s.rec, i), To: s.target[i].Max}
-		gone, err := s.look(ctx, i, w, nil, known)
-		found[i] = append(found[i], gone...)
-		return err
-	})
-}
-
 // restored reports whether source and target share sequence numbers.
 func restored(rec IndexRecord) bool {
 	return rec.Path == Snapshot && rec.Delta == ByWindows && !rec.Reconciled
@@ -166,9 +151,9 @@ func (s *sides) onTarget(within []shard.Window) *stream.Reader {
 // What the delta wrote last was written on the source last, too. It only spares
 // questions, since what it lacks is asked for all the same; a shard that is too
 // large to remember is asked for document by document. A survey keeps them all.
-func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}, error) {
+func (s *sides) known(ctx context.Context, number int, from int64) (map[cluster.Key]struct{}, error) {
 	p := s.source[number]
-	w := shard.Window{Shard: p.Shard, From: mark0(s.rec, number), To: p.Max}
+	w := shard.Window{Shard: p.Shard, From: from, To: p.Max}
 	remember := min(w.Span(), s.here/int64(len(s.source))) <= rememberAtMost
 	if !remember && s.survey == nil {
 		return nil, nil
@@ -190,6 +175,7 @@ func (s *sides) known(ctx context.Context, number int) (map[cluster.Key]struct{}
 // looked tells that a page of ids was looked through: of a large index that takes
 // minutes in which nothing else is to be told.
 func (s *sides) looked(b *batch.Batch) {
+	s.seen.Add(int64(len(b.Docs)))
 	s.index.ferry.note(report.Event{Kind: report.Progress, Phase: "look for deletes", Index: s.rec.Index, Docs: int64(len(b.Docs))})
 }
 
@@ -273,7 +259,7 @@ func (s *sides) find(ctx context.Context, number int, w shard.Window, within []s
 			return gone, err
 		}
 		gone = append(gone, absent...)
-		if err := s.brake(len(absent)); err != nil {
+		if err := s.further(gone, len(absent)); err != nil {
 			return gone, err
 		}
 	}

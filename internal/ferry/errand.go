@@ -22,6 +22,7 @@ type Errand struct {
 	Carry         *CarryErrand `json:"carry,omitempty"`
 	Copy          *CopyErrand  `json:"copy,omitempty"`
 	Count         *CountErrand `json:"count,omitempty"`
+	Look          *LookErrand  `json:"look,omitempty"`
 }
 
 // CarryErrand is a window to carry; Carried answers it.
@@ -50,16 +51,19 @@ type CountErrand struct {
 	Index  string         `json:"index"`
 	Target string         `json:"target"`
 	Typing
-	Query    json.RawMessage `json:"query,omitempty"`
-	Content  bool            `json:"content"`
-	Sample   float64         `json:"sample"`
-	Window   shard.Window    `json:"window"`
-	Position shard.Position  `json:"position"`
+	Query   json.RawMessage `json:"query,omitempty"`
+	Content bool            `json:"content"`
+	Sample  float64         `json:"sample"`
+	// Sketch is wanted, too.
+	Sketch   bool           `json:"sketch,omitempty"`
+	Window   shard.Window   `json:"window"`
+	Position shard.Position `json:"position"`
 }
 
 // Counted is what a window of one side holds.
 type Counted struct {
-	Tally *verify.Tally `json:"tally"`
+	Tally  *verify.Tally  `json:"tally"`
+	Sketch *verify.Sketch `json:"sketch,omitempty"`
 	// Docs and Bytes that were read, the sample among them.
 	Docs  int64 `json:"docs"`
 	Bytes int64 `json:"bytes"`

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"math"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -35,6 +36,8 @@ type examination struct {
 	query   json.RawMessage
 	sample  choice
 	found   Verification
+	// sketching: a sketch of each side is taken, too.
+	sketching bool
 	// perShard and began are for a certificate.
 	perShard [2][]digest.Sum
 	began    time.Time
@@ -53,6 +56,14 @@ type taker interface {
 	end()
 }
 
+// examination of all documents of both sides.
+func (s *sides) examination(content bool) *examination {
+	return &examination{
+		sides: s, content: content, sample: choice{holds: verify.NewSample(1).Holds, share: 1}, began: time.Now().UTC(),
+		perShard: [2][]digest.Sum{make([]digest.Sum, len(s.source)), make([]digest.Sum, len(s.target))},
+	}
+}
+
 // examineOnce compares, and repairs where that is asked for: then the
 // Verification tells what it was before.
 func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.RawMessage) (Verification, error) {
@@ -60,17 +71,14 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 	if err != nil {
 		return Verification{}, err
 	}
-	e := &examination{
-		sides: s, content: q.Level == LevelContent, query: query,
-		perShard: [2][]digest.Sum{make([]digest.Sum, len(s.source)), make([]digest.Sum, len(s.target))}, began: time.Now().UTC(),
-		sample: choice{holds: verify.NewSample(q.Sample).Holds, share: q.Sample},
-		found:  Verification{Level: q.Level, Sample: q.Sample, Positions: s.source},
-	}
-	tallies, err := e.count(ctx)
+	e := s.examination(q.Level == LevelContent)
+	e.query, e.sample = query, choice{holds: verify.NewSample(q.Sample).Holds, share: q.Sample}
+	e.found = Verification{Level: q.Level, Sample: q.Sample, Positions: s.source}
+	counted, err := e.count(ctx)
 	if err != nil {
 		return e.found, err
 	}
-	doubtful := verify.Differing(&tallies[reconcile.Source], &tallies[reconcile.Target])
+	doubtful := verify.Differing(&counted.tallies[reconcile.Source], &counted.tallies[reconcile.Target])
 	if doubtful.Len() > 0 {
 		if err := errors.Join(e.lookAgain(ctx, doubtful, q.Repair), s.watch(ctx)); err != nil {
 			return e.found, err
@@ -83,7 +91,7 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 		return *v, nil
 	}
 	if q.Certify {
-		if err := e.certify(ctx, &tallies[reconcile.Source]); err != nil {
+		if err := e.certify(ctx, &counted.tallies[reconcile.Source]); err != nil {
 			return *v, err
 		}
 	}
@@ -190,22 +198,14 @@ func (e *examination) dealer(shards int, read func(ctx context.Context, t task) 
 // was not, as err says.
 type lending func(ctx context.Context, hand *workers.Hand, side reconcile.Side, t task) (refused bool, err error)
 
-// lend has a dealer lend what it deals, unless lent is nil or there are no workers.
+// lend has a dealer lend what it deals, unless lent is nil.
 func (e *examination) lend(d *dealer, side reconcile.Side, lent lending) {
-	f := e.sides.index.ferry
-	if lent == nil || f.pool == nil {
+	if lent == nil {
 		return
 	}
-	d.hire = f.pool.Hire
-	d.there = func(ctx context.Context, hand *workers.Hand, t task) error {
-		refused, err := lent(ctx, hand, side, t)
-		hand.Free()
-		if !refused {
-			return err
-		}
-		f.note(report.Event{Kind: report.Retried, Index: e.sides.rec.Index, Window: t.window, Message: err.Error()})
-		return d.here(ctx, t)
-	}
+	e.sides.index.ferry.lend(d, func(ctx context.Context, hand *workers.Hand, t task) (refused bool, err error) {
+		return lent(ctx, hand, side, t)
+	})
 }
 
 // on gives a side's cluster.
@@ -227,6 +227,10 @@ func (e *examination) cut(ctx context.Context, on *cluster.Cluster, positions []
 			var err error
 			if windows, err = e.sides.index.ferry.cut(ctx, on, p, shard.Window{Shard: p.Shard, From: -1, To: p.Max}); err != nil {
 				return err
+			}
+			if e.sketching && len(windows) > 0 {
+				// What is changed meanwhile has not left the source.
+				windows[len(windows)-1].To = math.MaxInt64
 			}
 		}
 		for _, w := range windows {
@@ -267,7 +271,11 @@ func (e *examination) tell(ctx context.Context, documents iter.Seq2[*batch.Batch
 
 // note tells of documents that were compared.
 func (e *examination) note(docs, bytes int64) {
-	e.sides.index.ferry.note(report.Event{Kind: report.Progress, Phase: "verify", Index: e.sides.rec.Index, Docs: docs, Bytes: bytes})
+	phase := "verify"
+	if e.sketching {
+		phase = "reconcile"
+	}
+	e.sides.index.ferry.note(report.Event{Kind: report.Progress, Phase: phase, Index: e.sides.rec.Index, Docs: docs, Bytes: bytes})
 }
 
 // documents reads one side's documents, the chosen ones among them, at that side's

@@ -80,14 +80,28 @@ func (ix *index) reconcileOnce(ctx context.Context, content bool) (found int64, 
 	if r.sides, err = ix.sides(ctx); err != nil {
 		return 0, err
 	}
-	if err := r.tell(ctx); err != nil {
+	if err := r.gather(ctx); err != nil {
 		return 0, err
 	}
-	r.sides.there = spool.Docs(reconcile.Target)
 	if found, err = r.weigh(ctx); err != nil {
 		return 0, err
 	}
+	ix.differed = found
 	return found, r.equalize(ctx, found)
+}
+
+// gather tells the spool what both sides hold: of the documents that differ, where
+// workers tell which, or of all.
+func (r *reconciliation) gather(ctx context.Context) error {
+	done, err := r.narrow(ctx)
+	if err != nil || done {
+		return err
+	}
+	if err := r.tell(ctx); err != nil {
+		return err
+	}
+	r.sides.there = r.spool.Docs(reconcile.Target)
+	return nil
 }
 
 // equalize carries and deletes what was found to differ.

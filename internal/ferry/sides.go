@@ -10,6 +10,7 @@ import (
 	"esferry/internal/cluster"
 	"esferry/internal/group"
 	"esferry/internal/shard"
+	"esferry/sink"
 )
 
 // sides is one comparison of an index on both engines.
@@ -22,6 +23,11 @@ type sides struct {
 	// gone counts the documents that the look for deletes found, and removed those
 	// that it deleted then.
 	gone, removed atomic.Int64
+	// seen counts the documents that were looked through.
+	seen atomic.Int64
+	// judge says whether to go on with what was found gone in a shard; nil has the
+	// brake say so.
+	judge func(found []sink.Gone) error
 	// survey that the look for deletes is to become; nil for none.
 	survey *survey
 	// moving: the source may have taken writes since the round.

@@ -217,6 +217,8 @@ type index struct {
 	standing *standing
 	// docs of the index when it was planned, for progress.
 	docs int64
+	// differed is how many documents the last comparison of all found to differ.
+	differed int64
 	// verified is what this process found when it compared all documents.
 	verified *Verification
 }

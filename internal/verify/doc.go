@@ -12,7 +12,9 @@
 //     for each: sums, so that shards are added up in any order;
 //  3. partitions with equal digests hold equal sets, and are left alone;
 //  4. only documents of the others have to be looked at one by one;
-//  5. of two sources that differ in bytes SameContent tells whether they say the
+//  5. where other processes read, which cannot be asked for their documents again,
+//     the Sketches of both sides tell which documents differ, if these are few;
+//  6. of two sources that differ in bytes SameContent tells whether they say the
 //     same.
 //
 // The descent, for one shard:
