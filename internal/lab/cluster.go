@@ -12,7 +12,7 @@ import (
 
 // startLimit bounds an engine's start when the context does not: 10 s is
 // usual, and a machine that is busy with other engines takes a minute.
-const startLimit = 3 * time.Minute
+const startLimit = 5 * time.Minute
 
 // Spec says which cluster to start. Only Engine is needed.
 type Spec struct {
