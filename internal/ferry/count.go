@@ -30,8 +30,7 @@ func (e *examination) empty() Counted {
 	return c
 }
 
-// count takes the tallies of both sides. That all documents were read is held
-// against _count: of the target, and of a source that stands still.
+// count takes the digests of both sides.
 func (e *examination) count(ctx context.Context) (*counts, error) {
 	all := &counts{}
 	if e.sketching {
@@ -52,17 +51,23 @@ func (e *examination) count(ctx context.Context) (*counts, error) {
 		return nil, err
 	}
 	e.found.Source, e.found.Target = digestOf(all.tallies[reconcile.Source].Sum()), digestOf(all.tallies[reconcile.Target].Sum())
+	return all, nil
+}
+
+// complete holds against _count that all documents were read: of the target, and of
+// a source that stands still.
+func (e *examination) complete(ctx context.Context) error {
 	s := e.sides
 	if err := s.watch(ctx); err != nil || e.query != nil || e.sample.share < 1 {
-		return all, err
+		return err
 	}
 	if read := e.found.Target.Docs; read != s.there {
-		return nil, fmt.Errorf("%d documents of the target were read where _count says %d; is somebody writing to it?", read, s.there)
+		return fmt.Errorf("%d documents of the target were read where _count says %d; is somebody writing to it?", read, s.there)
 	}
 	if read := e.found.Source.Docs; read != s.here && !s.moving {
-		return nil, fmt.Errorf("%d documents of the source were read where _count says %d", read, s.here)
+		return fmt.Errorf("%d documents of the source were read where _count says %d", read, s.here)
 	}
-	return all, nil
+	return nil
 }
 
 // countThere has a worker take the digests of a window.

@@ -75,6 +75,9 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 	e.query, e.sample = query, choice{holds: verify.NewSample(q.Sample).Holds, share: q.Sample}
 	e.found = Verification{Level: q.Level, Sample: q.Sample, Positions: s.source}
 	counted, err := e.count(ctx)
+	if err == nil {
+		err = e.complete(ctx)
+	}
 	if err != nil {
 		return e.found, err
 	}
