@@ -17,11 +17,11 @@ import (
 	"esferry/internal/verify"
 )
 
-// verifyTogether compares all contents by two processes, so slowly that the other
-// one comes in time.
-func (w *world) verifyTogether(t *testing.T) {
+// verifyTogether compares all contents by two processes, in more than half a minute,
+// so that the other one comes in time.
+func (w *world) verifyTogether(t *testing.T, docs int) {
 	t.Helper()
-	w.edit(t, "max_delete:", "stream: {rate: {docs_per_second: 1500}}\nmax_delete:")
+	w.edit(t, "max_delete:", fmt.Sprintf("stream: {rate: {docs_per_second: %d}}\nmax_delete:", docs/40))
 	leader := start(t, "verify", "--level", "content", "--json", "-c", w.yaml)
 	leader.await(t, 1, `"progress"`)
 	worker := start(t, "worker", "--json", "-c", w.yaml)
@@ -81,10 +81,16 @@ func stop(t *testing.T, all ...*process) {
 func (w *world) looksTogether(t *testing.T) {
 	t.Helper()
 	leader, worker := w.pairUp(t, "100ms")
-	byQuery(t, w.source.URL(), indices[0], "delete", 500)
-	worker.await(t, 1, `"phase":"look for deletes"`)
-	leader.await(t, 1, `"phase":"deletes"`)
-	stop(t, leader, worker)
+	for range 20 {
+		leader.forget()
+		byQuery(t, w.source.URL(), indices[0], "delete", 50)
+		leader.await(t, 1, `"phase":"deletes"`)
+		if worker.said(`"phase":"look for deletes"`) {
+			stop(t, leader, worker)
+			return
+		}
+	}
+	t.Error("twenty times documents were deleted, and no worker was asked to look")
 }
 
 // TestReconcileByWorkers keeps up an index without sequence numbers by two processes:

@@ -32,11 +32,13 @@ type process struct {
 	lines  chan string
 	stderr *bytes.Buffer
 	reader *group.Group
+	// silent is closed once it says nothing any more.
+	silent chan struct{}
 }
 
 func start(tb testing.TB, args ...string) *process {
 	tb.Helper()
-	p := &process{cmd: exec.CommandContext(tb.Context(), binary, args...), lines: make(chan string, 1<<16), stderr: &bytes.Buffer{}}
+	p := &process{cmd: exec.CommandContext(tb.Context(), binary, args...), lines: make(chan string, 1<<16), stderr: &bytes.Buffer{}, silent: make(chan struct{})}
 	p.cmd.Stderr = p.stderr
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -47,6 +49,7 @@ func start(tb testing.TB, args ...string) *process {
 	}
 	p.reader, _ = group.New(context.WithoutCancel(tb.Context()))
 	p.reader.Go("events", func(context.Context) error {
+		defer close(p.silent)
 		defer close(p.lines)
 		scan := bufio.NewScanner(stdout)
 		scan.Buffer(nil, 1<<20)
@@ -104,6 +107,33 @@ func (p *process) forget() {
 		default:
 			return
 		}
+	}
+}
+
+// said reports whether an event of by now holds the words.
+func (p *process) said(words string) bool {
+	for {
+		select {
+		case line, more := <-p.lines:
+			if strings.Contains(line, words) {
+				return true
+			}
+			if more {
+				continue
+			}
+		default:
+		}
+		return false
+	}
+}
+
+// over reports whether it has ended, or closed its output.
+func (p *process) over() bool {
+	select {
+	case <-p.silent:
+		return true
+	default:
+		return false
 	}
 }
 

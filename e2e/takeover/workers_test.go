@@ -44,7 +44,11 @@ func (c *crew) hire(t *testing.T) {
 // woken past its lease. There are four that run all the time.
 func (c *crew) trouble(t *testing.T, r *rand.Rand, turn int) {
 	t.Helper()
+	c.stillThere(t)
 	i := r.IntN(len(c.all))
+	if turn%2 == 1 {
+		i = c.carrying(t, i)
+	}
 	victim := c.all[i]
 	c.all = append(c.all[:i], c.all[i+1:]...)
 	if turn%2 == 0 {
@@ -52,13 +56,33 @@ func (c *crew) trouble(t *testing.T, r *rand.Rand, turn int) {
 		victim.end(t)
 		c.killed++
 	} else {
-		// It leads, or has a seat: there is something for it to lose.
-		victim.await(t, 1, `"progress"`)
 		victim.signal(t, syscall.SIGSTOP)
 		c.stopped[victim] = time.Now().Add(12 * time.Second)
 	}
 	c.hire(t)
 	c.wake(t, time.Now())
+}
+
+// carrying gives one who leads, or has a seat: there is something for it to lose. The
+// search begins with the given one, which it is where others have all the windows:
+// those that were woken, and go on.
+func (c *crew) carrying(t *testing.T, first int) (found int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	err := retry.Poll(ctx, "a worker to carry something", 100*time.Millisecond, func(context.Context) (bool, error) {
+		for i := range c.all {
+			found = (first + i) % len(c.all)
+			if strings.Contains(c.hear(c.all[found]), `"progress"`) {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		return first
+	}
+	return found
 }
 
 // wake continues those who are stopped until then.
@@ -90,7 +114,8 @@ func TestWorkers(t *testing.T) {
 	}
 	// So slow that windows are under way all the time.
 	const rate = "stream: {rate: {docs_per_second: 800}}\n"
-	w := newWorldOf(t, int(lasting.Seconds())*500+15_000, rate)
+	docs := int(lasting.Seconds())*500 + 15_000
+	w := newWorldOf(t, docs, rate)
 	writer := corpus.NewWriter(corpus.WriterOptions{URL: w.source.URL(), Indices: indices, Rate: 100, Seed: 42, Revive: 2500 * time.Millisecond})
 	g, _ := group.New(t.Context())
 	g.Go("hostile writer", writer.Run)
@@ -134,13 +159,14 @@ func TestWorkers(t *testing.T) {
 	c.mustHaveTold(t)
 	t.Logf("killed %d, woken %d; writer %+v", c.killed, len(c.woken)+1, writer.Stats())
 	w.edit(t, rate, "")
+	esferry(t, 0, "run", "--json", "-c", w.yaml)
 	w.looksTogether(t)
 	esferry(t, 0, "worker", "--cutover", "--json", "-c", w.yaml)
 	if looks := stopWatching(); looks < 100 {
 		t.Errorf("looked at the watermarks %d times, want a hundred at least", looks)
 	}
 	w.mustBeEqual(t)
-	w.verifyTogether(t)
+	w.verifyTogether(t, len(indices)*docs)
 	w.copiedByWorkers(t)
 }
 
@@ -154,12 +180,24 @@ func (c *crew) hear(p *process) string {
 	for {
 		select {
 		case line, more := <-p.lines:
-			if said.WriteString(line); more {
-				continue
+			if !more {
+				return said.String()
 			}
+			said.WriteString(line + "\n")
 		default:
+			return said.String()
 		}
-		return said.String()
+	}
+}
+
+// stillThere fails where a worker has ended by itself.
+func (c *crew) stillThere(t *testing.T) {
+	t.Helper()
+	for _, p := range c.all {
+		if said := c.hear(p); p.over() {
+			code, stderr := p.end(t)
+			t.Fatalf("a worker ended by itself: exit code %d: %s\n%s", code, stderr, said[max(0, len(said)-4000):])
+		}
 	}
 }
 

@@ -58,9 +58,9 @@ func (s *sides) written(ctx context.Context, found [][]sink.Gone) error {
 		found[i] = append(found[i], gone...)
 		return err
 	}
-	if s.survey == nil && s.index.ferry.parties() > 1 {
-		// They shall find something left to do.
-		readers = int64(readersFor(s.index.ferry.options.Stream.Readers, len(s.target)))
+	if parties := int64(s.index.ferry.parties()); s.survey == nil && parties > 1 {
+		// Workers shall find something left to do.
+		readers = (readers + parties - 1) / parties
 		s.index.ferry.lend(d, func(ctx context.Context, hand *workers.Hand, t task) (refused bool, err error) {
 			i := t.window.Shard.Number
 			gone, refused, err := s.throughThere(ctx, hand, t)
