@@ -85,7 +85,7 @@ func (w *world) looksTogether(t *testing.T) {
 		leader.forget()
 		byQuery(t, w.source.URL(), indices[0], "delete", 50)
 		leader.await(t, 1, `"phase":"deletes"`)
-		if worker.said(`"phase":"look for deletes"`) {
+		if events, _ := worker.heard(); strings.Contains(strings.Join(events, ""), `"phase":"look for deletes"`) {
 			stop(t, leader, worker)
 			return
 		}

@@ -32,13 +32,11 @@ type process struct {
 	lines  chan string
 	stderr *bytes.Buffer
 	reader *group.Group
-	// silent is closed once it says nothing any more.
-	silent chan struct{}
 }
 
 func start(tb testing.TB, args ...string) *process {
 	tb.Helper()
-	p := &process{cmd: exec.CommandContext(tb.Context(), binary, args...), lines: make(chan string, 1<<16), stderr: &bytes.Buffer{}, silent: make(chan struct{})}
+	p := &process{cmd: exec.CommandContext(tb.Context(), binary, args...), lines: make(chan string, 1<<16), stderr: &bytes.Buffer{}}
 	p.cmd.Stderr = p.stderr
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -49,7 +47,6 @@ func start(tb testing.TB, args ...string) *process {
 	}
 	p.reader, _ = group.New(context.WithoutCancel(tb.Context()))
 	p.reader.Go("events", func(context.Context) error {
-		defer close(p.silent)
 		defer close(p.lines)
 		scan := bufio.NewScanner(stdout)
 		scan.Buffer(nil, 1<<20)
@@ -100,40 +97,21 @@ func (p *process) next(t *testing.T, words string) (said []string, found string)
 }
 
 // forget drops the events of before.
-func (p *process) forget() {
-	for {
-		select {
-		case <-p.lines:
-		default:
-			return
-		}
-	}
-}
+func (p *process) forget() { p.heard() }
 
-// said reports whether an event of by now holds the words.
-func (p *process) said(words string) bool {
+// heard gives the events of by now that nobody has asked for, and whether it has
+// said its last.
+func (p *process) heard() (events []string, ended bool) {
 	for {
 		select {
 		case line, more := <-p.lines:
-			if strings.Contains(line, words) {
-				return true
+			if !more {
+				return events, true
 			}
-			if more {
-				continue
-			}
+			events = append(events, line)
 		default:
+			return events, false
 		}
-		return false
-	}
-}
-
-// over reports whether it has ended, or closed its output.
-func (p *process) over() bool {
-	select {
-	case <-p.silent:
-		return true
-	default:
-		return false
 	}
 }
 

@@ -73,7 +73,7 @@ func (c *crew) carrying(t *testing.T, first int) (found int) {
 	err := retry.Poll(ctx, "a worker to carry something", 100*time.Millisecond, func(context.Context) (bool, error) {
 		for i := range c.all {
 			found = (first + i) % len(c.all)
-			if strings.Contains(c.hear(c.all[found]), `"progress"`) {
+			if c.carried(c.all[found]) {
 				return true, nil
 			}
 		}
@@ -148,14 +148,7 @@ func TestWorkers(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Error(err)
 	}
-	for _, p := range slices.Concat(c.all, c.woken) {
-		p.signal(t, syscall.SIGTERM)
-	}
-	for _, p := range slices.Concat(c.all, c.woken) {
-		if code, stderr := p.end(t); code != 130 {
-			t.Errorf("a worker that was told to end: got exit code %d, want 130: %s", code, stderr)
-		}
-	}
+	stop(t, slices.Concat(c.all, c.woken)...)
 	c.mustHaveTold(t)
 	t.Logf("killed %d, woken %d; writer %+v", c.killed, len(c.woken)+1, writer.Stats())
 	w.edit(t, rate, "")
@@ -170,40 +163,38 @@ func TestWorkers(t *testing.T) {
 	w.copiedByWorkers(t)
 }
 
-// hear takes what a worker has said by now.
-func (c *crew) hear(p *process) string {
-	said := c.said[p]
-	if said == nil {
-		said = &strings.Builder{}
-		c.said[p] = said
+// hear gives what a worker has said until now, and whether it was its last.
+func (c *crew) hear(p *process) (said string, ended bool) {
+	if c.said[p] == nil {
+		c.said[p] = &strings.Builder{}
 	}
-	for {
-		select {
-		case line, more := <-p.lines:
-			if !more {
-				return said.String()
-			}
-			said.WriteString(line + "\n")
-		default:
-			return said.String()
-		}
+	events, ended := p.heard()
+	for _, line := range events {
+		c.said[p].WriteString(line + "\n")
 	}
+	return c.said[p].String(), ended
 }
 
 // stillThere fails where a worker has ended by itself.
 func (c *crew) stillThere(t *testing.T) {
 	t.Helper()
 	for _, p := range c.all {
-		if said := c.hear(p); p.over() {
+		if said, ended := c.hear(p); ended {
 			code, stderr := p.end(t)
 			t.Fatalf("a worker ended by itself: exit code %d: %s\n%s", code, stderr, said[max(0, len(said)-4000):])
 		}
 	}
 }
 
+// carried reports whether a worker has carried something.
+func (c *crew) carried(p *process) bool {
+	said, _ := c.hear(p)
+	return strings.Contains(said, `"progress"`)
+}
+
 // lost reports whether a woken worker has said that it lost its lead or its seat.
 func (c *crew) lost(p *process) bool {
-	said := c.hear(p)
+	said, _ := c.hear(p)
 	return strings.Contains(said, "this worker leads no more") || strings.Contains(said, "this worker has lost its seat")
 }
 
@@ -231,7 +222,7 @@ func (c *crew) mustHaveTold(t *testing.T) {
 		}
 	}
 	for _, p := range slices.Concat(c.all, c.woken) {
-		if strings.Contains(c.hear(p), `"progress"`) {
+		if c.carried(p) {
 			carried++
 		}
 	}

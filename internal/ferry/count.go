@@ -15,10 +15,8 @@ import (
 
 // counts are the digests of both sides while they are taken.
 type counts struct {
-	mu      sync.Mutex
-	tallies [2]verify.Tally
-	// sketches are nil where none are taken.
-	sketches *[2]verify.Sketch
+	mu    sync.Mutex
+	sides [2]Counted
 }
 
 // empty is what documents are added up in; its Sketch is nil where none is taken.
@@ -31,11 +29,8 @@ func (e *examination) empty() Counted {
 }
 
 // count takes the digests of both sides.
-func (e *examination) count(ctx context.Context) (*counts, error) {
-	all := &counts{}
-	if e.sketching {
-		all.sketches = &[2]verify.Sketch{}
-	}
+func (e *examination) count(ctx context.Context) (source, target Counted, err error) {
+	all := &counts{sides: [2]Counted{e.empty(), e.empty()}}
 	begin := func(side reconcile.Side, number int, mine Counted) *counting {
 		return &counting{tallying: tallying{content: e.content, mine: mine}, all: all, side: side, shard: &e.perShard[side][number]}
 	}
@@ -48,10 +43,11 @@ func (e *examination) count(ctx context.Context) (*counts, error) {
 		return refused, err
 	}
 	if err := e.scan(ctx, e.sample, here, there); err != nil {
-		return nil, err
+		return Counted{}, Counted{}, err
 	}
-	e.found.Source, e.found.Target = digestOf(all.tallies[reconcile.Source].Sum()), digestOf(all.tallies[reconcile.Target].Sum())
-	return all, nil
+	source, target = all.sides[reconcile.Source], all.sides[reconcile.Target]
+	e.found.Source, e.found.Target = digestOf(source.Tally.Sum()), digestOf(target.Tally.Sum())
+	return source, target, nil
 }
 
 // complete holds against _count that all documents were read: of the target, and of
@@ -108,11 +104,7 @@ func (c *tallying) take(d *batch.Doc, key digest.Hash, h *digest.Hasher) (err er
 	if c.content {
 		content, err = h.Content(d)
 	}
-	document := digest.Document(key, d.Version, content)
-	c.mine.Tally.Add(key, document)
-	if c.mine.Sketch != nil {
-		c.mine.Sketch.Add(key, document)
-	}
+	c.mine.add(key, digest.Document(key, d.Version, content))
 	return err
 }
 
@@ -130,9 +122,6 @@ type counting struct {
 func (c *counting) end() {
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
-	c.all.tallies[c.side].Merge(c.mine.Tally)
-	if c.all.sketches != nil {
-		c.all.sketches[c.side].Merge(c.mine.Sketch)
-	}
+	c.all.sides[c.side].merge(c.mine)
 	*c.shard = c.shard.Plus(c.mine.Tally.Sum())
 }

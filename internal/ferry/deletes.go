@@ -81,7 +81,7 @@ func (s *sides) search(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.remove(ctx, found)
+	return s.remove(ctx, found...)
 }
 
 // restored reports whether source and target share sequence numbers.
@@ -208,9 +208,9 @@ func (s *sides) look(ctx context.Context, number int, w shard.Window, within []s
 	return gone, err
 }
 
-// remove deletes from the target what the source does not hold, each shard's at the
-// same time.
-func (s *sides) remove(ctx context.Context, gone [][]sink.Gone) error {
+// remove deletes from the target what the source does not hold, each part of it at
+// the same time.
+func (s *sides) remove(ctx context.Context, gone ...[]sink.Gone) error {
 	if !slices.ContainsFunc(gone, func(of []sink.Gone) bool { return len(of) > 0 }) {
 		return nil
 	}

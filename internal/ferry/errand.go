@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"esferry/internal/batch"
+	"esferry/internal/digest"
 	"esferry/internal/reconcile"
 	"esferry/internal/shard"
 	"esferry/internal/verify"
@@ -67,6 +68,22 @@ type Counted struct {
 	// Docs and Bytes that were read, the sample among them.
 	Docs  int64 `json:"docs"`
 	Bytes int64 `json:"bytes"`
+}
+
+// add tells of one document, by the hash of its key and its own.
+func (c Counted) add(key, document digest.Hash) {
+	c.Tally.Add(key, document)
+	if c.Sketch != nil {
+		c.Sketch.Add(key, document)
+	}
+}
+
+// merge tells of what another window holds.
+func (c Counted) merge(o Counted) {
+	c.Tally.Merge(o.Tally)
+	if c.Sketch != nil {
+		c.Sketch.Merge(o.Sketch)
+	}
 }
 
 // send has a worker do an errand, and decodes its answer. Where refused is true the

@@ -74,14 +74,14 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 	e := s.examination(q.Level == LevelContent)
 	e.query, e.sample = query, choice{holds: verify.NewSample(q.Sample).Holds, share: q.Sample}
 	e.found = Verification{Level: q.Level, Sample: q.Sample, Positions: s.source}
-	counted, err := e.count(ctx)
+	source, target, err := e.count(ctx)
 	if err == nil {
 		err = e.complete(ctx)
 	}
 	if err != nil {
 		return e.found, err
 	}
-	doubtful := verify.Differing(&counted.tallies[reconcile.Source], &counted.tallies[reconcile.Target])
+	doubtful := verify.Differing(source.Tally, target.Tally)
 	if doubtful.Len() > 0 {
 		if err := errors.Join(e.lookAgain(ctx, doubtful, q.Repair), s.watch(ctx)); err != nil {
 			return e.found, err
@@ -94,7 +94,7 @@ func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.Ra
 		return *v, nil
 	}
 	if q.Certify {
-		if err := e.certify(ctx, &counted.tallies[reconcile.Source]); err != nil {
+		if err := e.certify(ctx, source.Tally); err != nil {
 			return *v, err
 		}
 	}
@@ -122,6 +122,13 @@ func (s *spooling) take(d *batch.Doc, _ digest.Hash, h *digest.Hasher) (err erro
 
 func (s *spooling) end() {}
 
+// tellSpool tells what both sides hold of the chosen documents.
+func (e *examination) tellSpool(ctx context.Context, chosen choice, spool *reconcile.Spool) error {
+	return e.scan(ctx, chosen, func(side reconcile.Side, number int) taker {
+		return &spooling{content: e.content, spool: spool, side: side, number: number}
+	}, nil)
+}
+
 // lookAgain finds the documents in which the sides differ.
 func (e *examination) lookAgain(ctx context.Context, doubtful *verify.Doubtful, repair bool) (err error) {
 	spool, err := reconcile.Open(e.sides.index.ferry.options.Reconcile.Dir)
@@ -133,9 +140,7 @@ func (e *examination) lookAgain(ctx context.Context, doubtful *verify.Doubtful, 
 		holds: func(key digest.Hash) bool { return doubtful.Holds(key) && e.sample.holds(key) },
 		share: e.sample.share * doubtful.Share(),
 	}
-	if err := e.scan(ctx, chosen, func(side reconcile.Side, number int) taker {
-		return &spooling{content: e.content, spool: spool, side: side, number: number}
-	}, nil); err != nil {
+	if err := e.tellSpool(ctx, chosen, spool); err != nil {
 		return err
 	}
 	if err := e.differences(ctx, spool, e.list); err != nil || !repair || e.found.Differences == 0 {

@@ -51,20 +51,19 @@ func (s *sides) written(ctx context.Context, found [][]sink.Gone) error {
 		tasks[i] = task{window: shard.Window{Shard: p.Shard, From: mark0(s.rec, i), To: p.Max}, position: p}
 	}
 	readers := int64(len(s.target))
+	keep := func(t task, gone []sink.Gone) { i := t.window.Shard.Number; found[i] = append(found[i], gone...) }
 	d := &dealer{index: s.rec.Index}
 	d.here = func(ctx context.Context, t task) error {
-		i := t.window.Shard.Number
-		gone, err := s.through(ctx, i, t.window)
-		found[i] = append(found[i], gone...)
+		gone, err := s.through(ctx, t.window.Shard.Number, t.window)
+		keep(t, gone)
 		return err
 	}
 	if parties := int64(s.index.ferry.parties()); s.survey == nil && parties > 1 {
 		// Workers shall find something left to do.
 		readers = (readers + parties - 1) / parties
 		s.index.ferry.lend(d, func(ctx context.Context, hand *workers.Hand, t task) (refused bool, err error) {
-			i := t.window.Shard.Number
 			gone, refused, err := s.throughThere(ctx, hand, t)
-			found[i] = append(found[i], gone...)
+			keep(t, gone)
 			return refused, err
 		})
 	}

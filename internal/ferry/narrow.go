@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"esferry/internal/digest"
-	"esferry/internal/reconcile"
 	"esferry/internal/report"
 	"esferry/internal/verify"
 )
@@ -20,28 +19,24 @@ func (r *reconciliation) narrow(ctx context.Context) (done bool, err error) {
 	if f.parties() == 1 || 2*s.index.differed > verify.Sketched {
 		return false, nil
 	}
-	if err := s.countMatching(ctx, nil); err != nil {
-		return false, err
-	}
 	e := s.examination(r.content)
 	e.sketching = true
-	counted, err := e.count(ctx)
+	source, target, err := e.count(ctx)
 	if err != nil {
 		return false, err
 	}
-	differ, few := verify.Keys(&counted.sketches[reconcile.Source], &counted.sketches[reconcile.Target])
+	differ, few := verify.Keys(source.Sketch, target.Sketch)
 	if !few {
 		f.note(report.Event{Kind: report.Noted, Index: s.rec.Index, Message: fmt.Sprintf("more differs than workers can tell, which is about %d documents: all are read by this process", verify.Sketched/2)})
 		return false, nil
 	}
+	s.there = e.found.Target.Docs
 	if len(differ) == 0 {
 		return true, nil
 	}
 	chosen := choice{
 		holds: func(key digest.Hash) bool { _, holds := differ[key]; return holds },
-		share: float64(len(differ)) / float64(max(1, s.here)),
+		share: float64(len(differ)) / float64(max(1, e.found.Source.Docs)),
 	}
-	return true, e.scan(ctx, chosen, func(side reconcile.Side, number int) taker {
-		return &spooling{content: r.content, spool: r.spool, side: side, number: number}
-	}, nil)
+	return true, e.tellSpool(ctx, chosen, r.spool)
 }

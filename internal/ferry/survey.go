@@ -251,7 +251,7 @@ func (v *survey) judge(ctx context.Context, s *sides, all suspects) error {
 	if err := s.brake(len(gone)); err != nil {
 		return err
 	}
-	if err := s.remove(ctx, [][]sink.Gone{gone}); err != nil {
+	if err := s.remove(ctx, gone); err != nil {
 		return err
 	}
 	v.doubtful = map[cluster.Key]int{}

@@ -1,9 +1,7 @@
 package verify
 
 import (
-	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math/bits"
 
@@ -131,49 +129,35 @@ func (s *Sketch) unravel() (keys map[digest.Hash]struct{}, ok bool) {
 	return keys, *s == Sketch{}
 }
 
-// MarshalText encodes the cells that hold something: at most 740 KB.
-func (s *Sketch) MarshalText() ([]byte, error) {
-	var b []byte
-	step := uint64(0)
-	for _, c := range s.cells {
-		if step++; c == (cell{}) {
-			continue
-		}
-		b = binary.AppendVarint(binary.AppendUvarint(b, step), c.docs)
-		for _, part := range [...]uint64{c.key.Hi, c.key.Lo, c.document.Hi, c.document.Lo, c.check} {
-			b = binary.BigEndian.AppendUint64(b, part)
-		}
-		step = 0
+// appendCell encodes a cell onto b.
+func appendCell(c cell, b []byte) []byte {
+	b = binary.AppendVarint(b, c.docs)
+	for _, part := range [...]uint64{c.key.Hi, c.key.Lo, c.document.Hi, c.document.Lo, c.check} {
+		b = binary.BigEndian.AppendUint64(b, part)
 	}
-	return base64.StdEncoding.AppendEncode(nil, b), nil
+	return b
 }
 
-// errSketch is what is no encoded Sketch.
-var errSketch = errors.New("it is no sketch")
+// readCell decodes the cell that b begins with, and gives the rest.
+func readCell(b []byte) (c cell, rest []byte, err error) {
+	docs, n := binary.Varint(b)
+	if n <= 0 || len(b) < n+entryBytes {
+		return c, nil, errSparse
+	}
+	b = b[n:]
+	part := func(i int) uint64 { return binary.BigEndian.Uint64(b[8*i:]) }
+	return cell{
+		docs: docs, key: digest.Hash{Hi: part(0), Lo: part(1)}, document: digest.Hash{Hi: part(2), Lo: part(3)}, check: part(4),
+	}, b[entryBytes:], nil
+}
+
+// MarshalText encodes the cells that hold something: at most 740 KB.
+func (s *Sketch) MarshalText() ([]byte, error) { return encodeSparse(s.cells[:], appendCell), nil }
 
 // UnmarshalText decodes a sketch in place of what s was told.
 func (s *Sketch) UnmarshalText(text []byte) error {
-	b, err := base64.StdEncoding.AppendDecode(nil, text)
-	if err != nil {
+	if err := decodeSparse(s.cells[:], text, readCell); err != nil {
 		return fmt.Errorf("decode a sketch: %w", err)
-	}
-	*s = Sketch{}
-	for at := uint64(0); len(b) > 0; {
-		step, n := binary.Uvarint(b)
-		if n <= 0 || step == 0 || step > cells-at {
-			return errSketch
-		}
-		at += step
-		docs, m := binary.Varint(b[n:])
-		if b = b[n:]; m <= 0 || len(b) < m+entryBytes {
-			return errSketch
-		}
-		b = b[m:]
-		part := func(i int) uint64 { return binary.BigEndian.Uint64(b[8*i:]) }
-		s.cells[at-1] = cell{
-			docs: docs, key: digest.Hash{Hi: part(0), Lo: part(1)}, document: digest.Hash{Hi: part(2), Lo: part(3)}, check: part(4),
-		}
-		b = b[entryBytes:]
 	}
 	return nil
 }

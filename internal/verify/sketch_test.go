@@ -13,13 +13,9 @@ import (
 	"esferry/internal/verify"
 )
 
-// sketch tells of documents: id to version.
 func sketch(docs map[string]int64) *verify.Sketch {
 	s := &verify.Sketch{}
-	for id, version := range docs {
-		key := keyOf(id)
-		s.Add(key, digest.Document(key, version, digest.Hash{}))
-	}
+	tell(s, docs)
 	return s
 }
 

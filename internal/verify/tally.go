@@ -1,9 +1,6 @@
 package verify
 
 import (
-	"encoding/base64"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 
@@ -46,36 +43,13 @@ func (t *Tally) Sum() (all digest.Sum) {
 
 // MarshalText encodes the partitions that hold something: at most 140 KB.
 func (t *Tally) MarshalText() ([]byte, error) {
-	var b []byte
-	step := uint64(0)
-	for _, s := range t.parts {
-		if step++; s != (digest.Sum{}) {
-			b = s.Append(binary.AppendUvarint(b, step))
-			step = 0
-		}
-	}
-	return base64.StdEncoding.AppendEncode(nil, b), nil
+	return encodeSparse(t.parts[:], digest.Sum.Append), nil
 }
-
-// errTally is what is no encoded Tally.
-var errTally = errors.New("it is no tally")
 
 // UnmarshalText decodes a tally in place of what t was told.
 func (t *Tally) UnmarshalText(text []byte) error {
-	b, err := base64.StdEncoding.AppendDecode(nil, text)
-	if err != nil {
+	if err := decodeSparse(t.parts[:], text, digest.ReadSum); err != nil {
 		return fmt.Errorf("decode a tally: %w", err)
-	}
-	*t = Tally{}
-	for at := uint64(0); len(b) > 0; {
-		step, n := binary.Uvarint(b)
-		if n <= 0 || step == 0 || step > Partitions-at {
-			return errTally
-		}
-		at += step
-		if t.parts[at-1], b, err = digest.ReadSum(b[n:]); err != nil {
-			return fmt.Errorf("decode a tally: %w", err)
-		}
 	}
 	return nil
 }

@@ -13,13 +13,22 @@ import (
 	"esferry/internal/verify"
 )
 
-// tally tells of documents: id to version.
-func tally(docs map[string]int64) *verify.Tally {
-	t := &verify.Tally{}
+// teller is a Tally or a Sketch.
+type teller interface {
+	Add(key, document digest.Hash)
+}
+
+// tell tells of documents: id to version.
+func tell(to teller, docs map[string]int64) {
 	for id, version := range docs {
 		key := keyOf(id)
-		t.Add(key, digest.Document(key, version, digest.Hash{}))
+		to.Add(key, digest.Document(key, version, digest.Hash{}))
 	}
+}
+
+func tally(docs map[string]int64) *verify.Tally {
+	t := &verify.Tally{}
+	tell(t, docs)
 	return t
 }
 
