@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"time"
 
 	"esferry/internal/batch"
@@ -204,7 +205,7 @@ func (s *scroll) receive(ctx context.Context, wire cluster.Page) (*Page, *batch.
 		s.name(scrollID(start))
 		return nil, nil, err
 	}
-	page, err := Cut(room.Buf, room.Docs)
+	page, err := Cut(room.Buf, slices.Grow(room.Docs, s.size))
 	if err != nil {
 		s.name(scrollID(room.Buf))
 		room.Release()

@@ -272,7 +272,7 @@ func (b *backfill) tasks(ctx context.Context, positions []shard.Position) ([]tas
 		}
 		w := b.rec.Windows[i]
 		b.trackers = append(b.trackers, checkpoint.NewTracker(w.From))
-		windows, err := b.ferry.cut(ctx, b.ferry.source, p, w)
+		windows, err := b.ferry.cut(ctx, b.ferry.source, p, w, carried())
 		if err != nil {
 			return nil, err
 		}

@@ -19,23 +19,6 @@ import (
 	"esferry/stream"
 )
 
-const (
-	// A window aims at windowBytes of the shard's store, what a crash or a broken
-	// wire repeats, and at most at mostDocs. Engines read documents that lie next to
-	// each other at a fraction of the cost (7.10: a quarter, OpenSearch 2.19: two
-	// thirds), and those of few numbers are scattered over segments. fewestDocs go
-	// into one page of small ones, which needs no scroll.
-	windowBytes          = 64 << 20
-	fewestDocs, mostDocs = 5000, 100_000
-	// windowsAtLeast keep a shard's readers busy to its end. Where several processes
-	// carry, each has readers of its own, and the end, at which some of them have
-	// nothing to do any more, is a larger part of what is shorter: so many windows,
-	// times their number, twice.
-	windowsAtLeast = 4
-	// measures bounds the buckets of the histogram that sizes windows.
-	measures = 4096
-)
-
 // round is one pass over an index from its watermarks to the global
 // checkpoints read at its start (protocol 1).
 type round struct {
@@ -188,7 +171,7 @@ func (r *round) prepare(ctx context.Context, positions []shard.Position) (tasks 
 func (r *round) tasks(ctx context.Context, positions []shard.Position) ([]task, error) {
 	var tasks []task
 	for i, s := range r.shards {
-		windows, err := r.index.ferry.cut(ctx, r.index.ferry.source, positions[i], s.Window)
+		windows, err := r.index.ferry.cut(ctx, r.index.ferry.source, positions[i], s.Window, carried())
 		if err != nil {
 			return nil, err
 		}
@@ -204,35 +187,6 @@ func (r *round) tasks(ctx context.Context, positions []shard.Position) ([]task, 
 		}
 	}
 	return tasks, nil
-}
-
-// cut divides a shard's window by the histogram of its sequence numbers.
-func (f *Ferry) cut(ctx context.Context, source *cluster.Cluster, p shard.Position, w shard.Window) ([]shard.Window, error) {
-	if w.All() {
-		return []shard.Window{w}, nil
-	}
-	docs := windowDocs(source.Identity(), p, w, f.parties())
-	if w.Span() <= docs {
-		return w.Cut(nil, docs), nil
-	}
-	buckets, err := source.Histogram(ctx, p, w, nil, max(docs/windowsAtLeast, w.Span()/measures))
-	if err != nil {
-		return nil, err
-	}
-	return w.Cut(buckets, docs), nil
-}
-
-// windowDocs is what windows of w aim at. Before 7.10 engines read each document
-// alone, wherever it lies.
-func windowDocs(engine cluster.Identity, p shard.Position, w shard.Window, parties int) int64 {
-	most := int64(mostDocs)
-	if !engine.AtLeast(7, 10) {
-		most = fewestDocs
-	}
-	if p.DocBytes > 0 {
-		most = min(most, windowBytes/p.DocBytes)
-	}
-	return max(fewestDocs, min(most, w.Span()/int64(windowsAtLeast*parties*parties)))
 }
 
 // landed moves the mark of the window's shard; the committer alone calls it.

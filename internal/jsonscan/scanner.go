@@ -46,8 +46,8 @@ func (s *Scanner) End() error {
 
 // Expect consumes one byte after white space.
 func (s *Scanner) Expect(want byte) error {
-	if s.pos < len(s.text) && s.text[s.pos] == want {
-		s.pos++
+	if i := s.pos; i < len(s.text) && s.text[i] == want {
+		s.pos = i + 1
 		return nil
 	}
 	return s.expect(want)
@@ -68,7 +68,9 @@ func (s *Scanner) expect(want byte) error {
 
 // Text consumes a string and gives it with its quotes and escapes.
 func (s *Scanner) Text() ([]byte, error) {
-	if err := s.Expect('"'); err != nil {
+	if s.pos < len(s.text) && s.text[s.pos] == '"' {
+		s.pos++
+	} else if err := s.Expect('"'); err != nil {
 		return nil, err
 	}
 	start := s.pos - 1
@@ -149,34 +151,6 @@ func (s *Scanner) scalar(start int) ([]byte, error) {
 	return s.text[start:s.pos], nil
 }
 
-// container consumes an object or array by counting brackets outside strings.
-func (s *Scanner) container() ([]byte, error) {
-	text, start, depth := s.text, s.pos, 0
-	for i := start; i < len(text); i++ {
-		c := text[i]
-		if c > '"' && c|0x20 < '{' {
-			// Between the two stands nothing that counts, but nearly all else.
-			continue
-		}
-		switch c {
-		case '"':
-			if i = afterText(text, i+1) - 1; i < 0 {
-				s.pos = len(text)
-				return nil, ErrTruncated
-			}
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				s.pos = i + 1
-				return text[start:s.pos], nil
-			}
-		}
-	}
-	s.pos = len(text)
-	return nil, ErrTruncated
-}
-
 // Object consumes an object and calls member at each of its values, with the
 // key as it is spelled; member must consume the value.
 func (s *Scanner) Object(member func(key []byte) error) error {
@@ -188,11 +162,8 @@ func (s *Scanner) Object(member func(key []byte) error) error {
 		return nil
 	}
 	for {
-		key, err := s.Text()
+		key, err := s.key()
 		if err != nil {
-			return err
-		}
-		if err := s.Expect(':'); err != nil {
 			return err
 		}
 		if err := member(key[1 : len(key)-1]); err != nil {
@@ -202,6 +173,19 @@ func (s *Scanner) Object(member func(key []byte) error) error {
 			return err
 		}
 	}
+}
+
+// key consumes a string and the colon behind it.
+func (s *Scanner) key() ([]byte, error) {
+	key, err := s.Text()
+	if err != nil {
+		return nil, err
+	}
+	if s.pos < len(s.text) && s.text[s.pos] == ':' {
+		s.pos++
+		return key, nil
+	}
+	return key, s.Expect(':')
 }
 
 // Array consumes an array and calls element at each of its values; element
@@ -226,6 +210,10 @@ func (s *Scanner) Array(element func() error) error {
 
 // more consumes what stands between two members: a comma, or the end.
 func (s *Scanner) more(end byte) (bool, error) {
+	if s.pos < len(s.text) && s.text[s.pos] == ',' {
+		s.pos++
+		return true, nil
+	}
 	if s.Peek() == end {
 		s.pos++
 		return false, nil
@@ -246,11 +234,21 @@ func (s *Scanner) Quoted() ([]byte, error) {
 
 // Int consumes an integer into to.
 func (s *Scanner) Int(to *int64) error {
+	// Eighteen digits always fit; whatever else stands there is judged below.
+	const most = 18
+	i, n := s.pos, int64(0)
+	for ; i < len(s.text) && s.text[i]-'0' <= 9; i++ {
+		n = 10*n + int64(s.text[i]-'0')
+	}
+	if i > s.pos && i-s.pos <= most && i < len(s.text) && (s.text[i] == ',' || s.text[i] == '}') {
+		s.pos, *to = i, n
+		return nil
+	}
 	raw, err := s.Value()
 	if err != nil {
 		return err
 	}
-	n, err := strconv.ParseInt(string(raw), 10, 64)
+	n, err = strconv.ParseInt(string(raw), 10, 64)
 	if err != nil {
 		return fmt.Errorf("read a number: %w", err)
 	}
