@@ -115,20 +115,14 @@ func (ix *index) sinceSurvey(ctx context.Context) error {
 		ix.dropSurvey()
 		return nil //nolint:nilerr // all documents are looked through instead
 	}
-	g, _ := group.New(ctx)
-	// What was written is made visible meanwhile: that takes longest, and the counts
-	// need it.
-	g.Go("refresh "+s.rec.Target, func(ctx context.Context) error { return ix.ferry.target.Refresh(ctx, s.rec.Target) })
-	g.Go("what left "+s.rec.Index, func(ctx context.Context) error {
-		return ix.ferry.reading(ctx, func(ctx context.Context) error {
-			all, err := v.suspects(ctx, s)
-			if err != nil || len(all) == 0 {
-				return err
-			}
-			return v.judge(ctx, s, all)
-		})
+	// What was written is made visible for the counts, once deletes are, too.
+	err := ix.ferry.reading(ctx, func(ctx context.Context) error {
+		all, err := v.suspects(ctx, s)
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		return v.judge(ctx, s, all)
 	})
-	err := g.Wait()
 	v.asked = err == nil
 	return err
 }
