@@ -144,10 +144,10 @@ func (s *stage) prepare(ctx context.Context, docs int) (err error) {
 		return err
 	}
 	full := []string{lab.Optimized}
-	if s.source, err = s.lab.Start(ctx, lab.Spec{Engine: lab.ES710, Name: "old", Heap: "1g", JVM: full}); err != nil {
+	if s.source, err = s.lab.Start(ctx, lab.Spec{Engine: lab.ES710, Name: "old", Heap: "2g", JVM: full}); err != nil {
 		return err
 	}
-	if s.target, err = s.lab.Start(ctx, lab.Spec{Engine: lab.OS219, Name: "new", Heap: "1g", JVM: full}); err != nil {
+	if s.target, err = s.lab.Start(ctx, lab.Spec{Engine: lab.OS219, Name: "new", Heap: "2g", JVM: full}); err != nil {
 		return err
 	}
 	e, err := corpus.Open(ctx, s.source.URL(), nil)
