@@ -46,11 +46,19 @@ func (s *Scanner) End() error {
 
 // Expect consumes one byte after white space.
 func (s *Scanner) Expect(want byte) error {
-	if i := s.pos; i < len(s.text) && s.text[i] == want {
-		s.pos = i + 1
+	if s.met(want) {
 		return nil
 	}
 	return s.expect(want)
+}
+
+// met consumes a byte where it stands right there. Unlike Expect it costs no call.
+func (s *Scanner) met(c byte) bool {
+	if s.pos < len(s.text) && s.text[s.pos] == c {
+		s.pos++
+		return true
+	}
+	return false
 }
 
 // expect is Expect where something else stands there.
@@ -68,10 +76,10 @@ func (s *Scanner) expect(want byte) error {
 
 // Text consumes a string and gives it with its quotes and escapes.
 func (s *Scanner) Text() ([]byte, error) {
-	if s.pos < len(s.text) && s.text[s.pos] == '"' {
-		s.pos++
-	} else if err := s.Expect('"'); err != nil {
-		return nil, err
+	if !s.met('"') {
+		if err := s.expect('"'); err != nil {
+			return nil, err
+		}
 	}
 	start := s.pos - 1
 	if s.pos = afterText(s.text, s.pos); s.pos < 0 {
@@ -178,14 +186,10 @@ func (s *Scanner) Object(member func(key []byte) error) error {
 // key consumes a string and the colon behind it.
 func (s *Scanner) key() ([]byte, error) {
 	key, err := s.Text()
-	if err != nil {
-		return nil, err
+	if err != nil || s.met(':') {
+		return key, err
 	}
-	if s.pos < len(s.text) && s.text[s.pos] == ':' {
-		s.pos++
-		return key, nil
-	}
-	return key, s.Expect(':')
+	return key, s.expect(':')
 }
 
 // Array consumes an array and calls element at each of its values; element
@@ -210,18 +214,15 @@ func (s *Scanner) Array(element func() error) error {
 
 // more consumes what stands between two members: a comma, or the end.
 func (s *Scanner) more(end byte) (bool, error) {
-	if s.pos < len(s.text) && s.text[s.pos] == ',' {
-		s.pos++
+	if s.met(',') {
 		return true, nil
 	}
 	if s.Peek() == end {
 		s.pos++
 		return false, nil
 	}
-	if err := s.Expect(','); err != nil {
-		return false, err
-	}
-	return true, nil
+	err := s.Expect(',')
+	return err == nil, err
 }
 
 // Quoted consumes a string like Text, and fails on any other value.
