@@ -19,7 +19,7 @@ const (
 	// firstDocBytes guesses a document's size before the first page: low guesses
 	// make giant pages, high ones cost a few requests.
 	firstDocBytes = 16 << 10
-	// firstIDBytes guesses the same of ids.
+	// firstIDBytes guesses the same of ids, which is the least that a document takes.
 	firstIDBytes = 64
 	// undersize is how many times over a first page might have had more documents
 	// for its bytes, that it is asked for again with them.

@@ -18,9 +18,6 @@ import (
 // closePatience bounds the freeing of a scroll; it expires by itself anyway.
 const closePatience = 10 * time.Second
 
-// leastHit is about the bytes that a document without its source takes in a page.
-const leastHit = 100
-
 // ErrNoSource says that an index does not keep _source, so that nothing can be
 // read from it; reading again cannot help.
 var ErrNoSource = errors.New("the document has no _source")
@@ -208,7 +205,7 @@ func (s *scroll) receive(ctx context.Context, wire cluster.Page) (*Page, *batch.
 		s.name(scrollID(start))
 		return nil, nil, err
 	}
-	page, err := Cut(room.Buf, slices.Grow(room.Docs, min(s.size, len(room.Buf)/leastHit)))
+	page, err := Cut(room.Buf, slices.Grow(room.Docs, min(s.size, len(room.Buf)/firstIDBytes)))
 	if err != nil {
 		s.name(scrollID(room.Buf))
 		room.Release()

@@ -1,7 +1,6 @@
 package jsonscan
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -102,7 +101,7 @@ const (
 // documents are too short for bytes.IndexByte to pay.
 func afterText(text []byte, i int) int {
 	for i+8 <= len(text) {
-		marks := marked(binary.LittleEndian.Uint64(text[i:]))
+		marks := marked(word(text[i:]))
 		if marks == 0 {
 			i += 8
 			continue
@@ -221,7 +220,7 @@ func (s *Scanner) more(end byte) (bool, error) {
 		s.pos++
 		return false, nil
 	}
-	err := s.Expect(',')
+	err := s.expect(',')
 	return err == nil, err
 }
 

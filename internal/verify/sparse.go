@@ -33,13 +33,13 @@ func decodeSparse[T comparable](all []T, text []byte, read func(b []byte) (one T
 		return fmt.Errorf("decode base64: %w", err)
 	}
 	clear(all)
-	for places := uint64(len(all)); len(b) > 0; {
+	for at := uint64(0); len(b) > 0; {
 		step, n := binary.Uvarint(b)
-		if n <= 0 || step == 0 || step > places {
+		if n <= 0 || step == 0 || step > uint64(len(all))-at {
 			return errSparse
 		}
-		places -= step
-		if all[uint64(len(all))-places-1], b, err = read(b[n:]); err != nil {
+		at += step
+		if all[at-1], b, err = read(b[n:]); err != nil {
 			return err
 		}
 	}
