@@ -11,6 +11,7 @@ import (
 
 	"esferry/internal/batch"
 	"esferry/internal/cluster"
+	"esferry/internal/group"
 	"esferry/internal/retry"
 	"esferry/internal/shard"
 )
@@ -64,7 +65,9 @@ func (e *InterruptedError) Temporary() bool { return e.again }
 func (r *Reader) Read(ctx context.Context, p shard.Position, w shard.Window) iter.Seq2[*batch.Batch, error] {
 	return func(yield func(*batch.Batch, error) bool) {
 		s := &scroll{reader: r, lane: r.pages.options.Pace.Lane(), position: p, window: w, size: r.pages.docs(), total: -1}
+		ctx, stop := context.WithCancel(ctx)
 		defer s.close(ctx)
+		defer s.drop(stop)
 		for {
 			b, err := s.next(ctx)
 			if err != nil {
@@ -89,6 +92,8 @@ type scroll struct {
 	seen     int64
 	// total that the first page announced; -1 before it.
 	total int64
+	// ahead waits for the page that was asked for ahead; nil where none was.
+	ahead func() (cluster.Page, error)
 }
 
 // next gives the next batch, or nil at the window's end.
@@ -142,14 +147,14 @@ func (s *scroll) tooSmall(p *Page) bool {
 // and the window opened again with smaller pages. A window that goes into one
 // page needs no scroll.
 func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
+	if s.id != "" {
+		return s.following(ctx)
+	}
 	if err := s.lane.Wait(ctx); err != nil {
 		return cluster.Page{}, err
 	}
 	defer s.lane.Answered()
 	o := s.reader.pages.options
-	if s.id != "" {
-		return s.following(ctx)
-	}
 	for {
 		scan := cluster.Scan{
 			Position: s.position, Window: s.window, Query: o.Query, Size: s.size, KeepAlive: o.KeepAlive, IDsOnly: o.IDsOnly,
@@ -172,14 +177,60 @@ func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
 // documents have grown within the window, is given up unread: the window is read
 // again, with smaller pages.
 func (s *scroll) following(ctx context.Context) (cluster.Page, error) {
+	ask := s.ahead
+	s.ahead = nil
+	if ask == nil {
+		ask = func() (cluster.Page, error) { return s.ask(ctx, s.id) }
+	}
 	pages := s.reader.pages
-	page, err := s.reader.source.NextPage(ctx, s.window, s.id, pages.options.KeepAlive)
+	page, err := ask()
 	if err != nil || !pages.tooLarge(page.Length, s.size) {
 		return page, err
 	}
 	s.abandon(ctx, page)
 	pages.weigh(page.Length, s.size)
 	return page, fmt.Errorf("a page of %d documents is of %d bytes", s.size, page.Length)
+}
+
+// ask asks for the scroll's next page.
+func (s *scroll) ask(ctx context.Context, id string) (cluster.Page, error) {
+	if err := s.lane.Wait(ctx); err != nil {
+		return cluster.Page{}, err
+	}
+	defer s.lane.Answered()
+	return s.reader.source.NextPage(ctx, s.window, id, s.reader.pages.options.KeepAlive)
+}
+
+// askAhead asks for the page after one that begins so, and is still under way, unless
+// it is the last.
+func (s *scroll) askAhead(ctx context.Context, start []byte) {
+	if !s.reader.pages.options.Ahead || s.total < 0 || s.total-s.seen <= int64(s.size) {
+		return
+	}
+	s.name(scrollID(start))
+	id := s.id
+	var next cluster.Page
+	g, _ := group.New(ctx)
+	g.Go("next page of "+s.window.String(), func(context.Context) (err error) {
+		// The group's context ends with it, and the body is read after that.
+		next, err = s.ask(ctx, id)
+		return err
+	})
+	s.ahead = func() (cluster.Page, error) {
+		err := g.Wait()
+		return next, err
+	}
+}
+
+// drop stops what is under way, and gives up a page that was asked for ahead.
+func (s *scroll) drop(stop context.CancelFunc) {
+	stop()
+	if s.ahead == nil {
+		return
+	}
+	if page, err := s.ahead(); err == nil {
+		_ = page.Body.Close() // nobody reads it
+	}
 }
 
 // abandon gives a page up unread, but for the name of its scroll, which it
@@ -199,7 +250,7 @@ func (s *scroll) abandon(ctx context.Context, page cluster.Page) {
 // it is given back.
 func (s *scroll) receive(ctx context.Context, wire cluster.Page) (*Page, *batch.Room, error) {
 	pages := s.reader.pages
-	room, start, err := pages.receive(ctx, wire, s.size)
+	room, start, err := pages.receive(ctx, wire, s.size, func(start []byte) { s.askAhead(ctx, start) })
 	if err != nil {
 		// Also a torn page names its scroll, which has to be freed.
 		s.name(scrollID(start))

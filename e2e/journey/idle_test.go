@@ -97,6 +97,8 @@ type asking struct {
 // recorder passes requests on and keeps them.
 type recorder struct {
 	URL string
+	// before, where it is not nil, is told of each request before it is passed on.
+	before func(uri string)
 
 	mu    sync.Mutex
 	asked []asking
@@ -119,6 +121,9 @@ func record(t *testing.T, engine string) *recorder {
 		}
 		a := asking{method: q.Method, uri: q.URL.RequestURI(), contentType: q.Header.Get("Content-Type"), body: string(body), at: time.Now()}
 		q.Body = io.NopCloser(bytes.NewReader(body))
+		if r.before != nil {
+			r.before(a.uri)
+		}
 		pass.ServeHTTP(w, q)
 		a.took = time.Since(a.at)
 		r.mu.Lock()

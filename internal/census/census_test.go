@@ -100,7 +100,7 @@ func TestWhatLeftIsFound(t *testing.T) {
 				rt.Fatal(err)
 			}
 		}
-		found, err := verify.Descend(t.Context(), now.Shard(0), then.Shard(0), window(-1, from))
+		found, err := verify.Descend(t.Context(), now.Shard(0), then.Shard(0), window(-1, from), 16)
 		if err != nil {
 			rt.Fatal(err)
 		}

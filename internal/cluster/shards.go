@@ -53,6 +53,23 @@ func (c *Cluster) positionsOfOne(ctx context.Context, index string) ([]shard.Pos
 	})
 }
 
+// Terms reads the primary term of each shard of an index, by its number, as
+// Positions does.
+func (c *Cluster) Terms(ctx context.Context, index string) ([]int64, error) {
+	return persist(ctx, c, func(ctx context.Context) ([]int64, error) {
+		terms, err := c.terms(ctx, []string{index})
+		if !Forbidden(err) {
+			return terms[index], err
+		}
+		positions, err := c.hintedPositions(ctx, index)
+		guessed := make([]int64, len(positions))
+		for i, p := range positions {
+			guessed[i] = p.Term
+		}
+		return guessed, err
+	})
+}
+
 // positions reads those of indices, in the order of their names.
 func (c *Cluster) positions(ctx context.Context, indices []string) ([][]shard.Position, error) {
 	terms, err := c.terms(ctx, indices)

@@ -73,7 +73,7 @@ func (f *Ferry) cutOver(ctx context.Context) (Freeze, error) {
 	if err := f.checked(ctx); err != nil {
 		return Freeze{}, err
 	}
-	defer c.dropSurveys()
+	defer c.forget()
 	if err := c.prepare(ctx); err != nil {
 		return Freeze{}, err
 	}
@@ -141,9 +141,11 @@ func (c *cutover) prepare(ctx context.Context) error {
 	})
 }
 
-func (c *cutover) dropSurveys() {
+// forget drops what was found for the freeze alone.
+func (c *cutover) forget() {
 	for _, ix := range c.indices {
 		ix.dropSurvey()
+		ix.quiet = nil
 	}
 }
 
@@ -231,12 +233,20 @@ func (c *cutover) withEach(name string, do func(ctx context.Context, ix *index) 
 // agree says whether they are there.
 func (c *cutover) lastLap(agree func(ctx context.Context, ix *index) error) []lapStep {
 	return []lapStep{
-		c.withEach("last round", func(ctx context.Context, ix *index) error { _, err := ix.round(ctx); return err }),
+		c.withEach("last round", c.lastRound),
 		c.withEach("deletes", c.left),
 		c.withEach("count", c.deletes),
 		c.withEach("reconcile", c.closeWithReconcile),
 		c.withEach("verify counts", agree),
 	}
+}
+
+// lastRound carries what writers left behind, and looks meanwhile for what left the
+// source, so that the deletes find it done.
+func (c *cutover) lastRound(ctx context.Context, ix *index) error {
+	ix.survey.want()
+	_, err := ix.round(ctx)
+	return err
 }
 
 // finish goes forward only: everything was verified under the freeze. Where it

@@ -22,6 +22,10 @@ const (
 	// rememberAtMost bounds the documents of a shard that are held in memory,
 	// about a hundred bytes each.
 	rememberAtMost = 500000
+	// worthReading is how many ids may be read for each document that is gone: a
+	// search lists them at a fraction of what it takes to ask for each, which is
+	// worthAsking.
+	worthReading, worthAsking = 16, 1
 	// rangesAtOnce bounds the clauses of one query.
 	rangesAtOnce = 500
 )
@@ -46,6 +50,12 @@ func (ix *index) deletesOnce(ctx context.Context) error {
 	if s.surplus() == 0 {
 		ix.counted = s
 		return nil
+	}
+	if ix.survey != nil && !s.moving {
+		// The counts are younger than the positions.
+		if err := s.watch(ctx); err != nil {
+			return err
+		}
 	}
 	if ix.survey != nil && s.moving {
 		// Counts under writes say nothing, and what is deleted now is found then.
@@ -111,7 +121,7 @@ func (s *sides) each(ctx context.Context, do func(ctx context.Context, number in
 // goes to found, by its shard.
 func (s *sides) untouched(ctx context.Context, found [][]sink.Gone) error {
 	return s.each(ctx, func(ctx context.Context, i int) error {
-		w, ranges, err := s.surplusRanges(ctx, i)
+		w, ranges, err := s.surplusRanges(ctx, i, worthReading)
 		if err != nil {
 			return err
 		}
@@ -127,19 +137,19 @@ func (s *sides) untouched(ctx context.Context, found [][]sink.Gone) error {
 }
 
 // surplusRanges gives where a restored shard holds more than its source at or below
-// W0.
-func (s *sides) surplusRanges(ctx context.Context, number int) (shard.Window, []shard.Window, error) {
+// W0, as narrow as is worth it.
+func (s *sides) surplusRanges(ctx context.Context, number int, worth int64) (shard.Window, []shard.Window, error) {
 	w := shard.Window{Shard: s.target[number].Shard, From: -1, To: s.rec.Marks[number].W0}
 	found, err := verify.Descend(ctx,
 		verify.Primary{Side: s.index.ferry.source, Position: s.source[number]},
-		verify.Primary{Side: s.index.ferry.target, Position: s.target[number]}, w)
+		verify.Primary{Side: s.index.ferry.target, Position: s.target[number]}, w, worth)
 	return w, verify.Windows(found), err
 }
 
 // onTarget reads the target's ids; within some ranges of their numbers, where it is
 // given any.
 func (s *sides) onTarget(within []shard.Window) *stream.Reader {
-	o := stream.Options{IDsOnly: true}
+	o := stream.Options{IDsOnly: true, Ahead: true}
 	if len(within) > 0 {
 		o.Query = verify.Ranges(within)
 	}
@@ -159,7 +169,7 @@ func (s *sides) known(ctx context.Context, number int, from int64) (map[cluster.
 		return nil, nil
 	}
 	known := map[cluster.Key]struct{}{}
-	reader := stream.NewReader(s.index.ferry.source, s.index.ferry.budget, stream.Options{IDsOnly: true, Pace: s.index.ferry.pace})
+	reader := stream.NewReader(s.index.ferry.source, s.index.ferry.budget, stream.Options{IDsOnly: true, Ahead: true, Pace: s.index.ferry.pace})
 	err := eachPage(ctx, reader, p, w, func() { clear(known) }, func(b *batch.Batch) {
 		for i := range b.Docs {
 			if remember {
@@ -208,23 +218,26 @@ func (s *sides) look(ctx context.Context, number int, w shard.Window, within []s
 	return gone, err
 }
 
-// remove deletes from the target what the source does not hold, each part of it at
-// the same time.
+// remove deletes from the target what the source does not hold, and settles that
+// before, each part of it at the same time.
 func (s *sides) remove(ctx context.Context, gone ...[]sink.Gone) error {
-	if !slices.ContainsFunc(gone, func(of []sink.Gone) bool { return len(of) > 0 }) {
+	gone = slices.DeleteFunc(gone, func(of []sink.Gone) bool { return len(of) == 0 })
+	if len(gone) == 0 {
 		return nil
 	}
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
+	return s.removeSettled(ctx, gone...)
+}
+
+// removeSettled deletes what nothing can bring back to the source.
+func (s *sides) removeSettled(ctx context.Context, gone ...[]sink.Gone) error {
 	if err := s.index.fence(ctx); err != nil {
 		return err
 	}
 	g, _ := group.New(ctx)
 	for _, of := range gone {
-		if len(of) == 0 {
-			continue
-		}
 		g.Go("deletes from "+s.rec.Target, func(ctx context.Context) error {
 			removed, err := s.index.writer().Delete(ctx, of)
 			s.removed.Add(removed)

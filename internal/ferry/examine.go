@@ -27,6 +27,10 @@ import (
 // alone and ask for the contents of the chosen ones than to read all contents.
 const fewEnough = 0.1
 
+// comparedPages is how many times larger pages are that nobody writes: engines take
+// less for a document of a larger one, and nothing but its digest is kept.
+const comparedPages = 2
+
 // examination compares documents of an index by ids or contents. The first scan
 // gives digests; where they differ a second one finds the documents, and both
 // sides are asked about each before it counts.
@@ -304,7 +308,9 @@ func (e *examination) documents(side reconcile.Side, chosen choice) *documents {
 	}
 	few := e.content && chosen.share <= fewEnough
 	d := &documents{chosen: chosen}
-	d.reader = stream.NewReader(on, ix.ferry.budget, how(stream.Options{IDsOnly: !e.content || few, Query: e.query}))
+	pages := how(stream.Options{IDsOnly: !e.content || few, Query: e.query, Ahead: true})
+	pages.PageBytes *= comparedPages
+	d.reader = stream.NewReader(on, ix.ferry.budget, pages)
 	if few {
 		d.fetcher = stream.NewFetcher(on, index, ix.ferry.budget, how(stream.Options{}))
 	}

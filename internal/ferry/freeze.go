@@ -84,7 +84,11 @@ func (c *cutover) quiet(ctx context.Context, ix *index) error {
 		quiet := !slices.ContainsFunc(now, func(p shard.Position) bool { return !p.Quiet() })
 		still := sure || slices.EqualFunc(before, now, func(a, b shard.Position) bool { return a.Max == b.Max })
 		before = now
-		return quiet && still, nil
+		if !quiet || !still {
+			return false, nil
+		}
+		ix.quiet = now
+		return true, nil
 	})
 }
 

@@ -122,7 +122,7 @@ func (r *reconciliation) tell(ctx context.Context) error {
 	f := r.sides.index.ferry
 	busy := semaphore.NewWeighted(int64(readersFor(f.options.Stream.Readers, len(r.sides.source))))
 	g, _ := group.New(ctx)
-	o := stream.Options{IDsOnly: !r.content}
+	o := stream.Options{IDsOnly: !r.content, Ahead: true}
 	read := func(side reconcile.Side, on *cluster.Cluster, o stream.Options, positions []shard.Position) { //nolint:contextcheck // the group hands the context on
 		reader := stream.NewReader(on, f.budget, o)
 		for _, p := range positions {

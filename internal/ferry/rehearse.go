@@ -22,7 +22,7 @@ func (f *Ferry) Rehearse(ctx context.Context) (Freeze, error) {
 	if err := f.checked(ctx); err != nil {
 		return Freeze{}, err
 	}
-	defer c.dropSurveys()
+	defer c.forget()
 	if err := c.prepare(ctx); err != nil {
 		return Freeze{}, err
 	}

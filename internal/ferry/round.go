@@ -1,6 +1,7 @@
 package ferry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,29 +56,38 @@ func (ix *index) roundOnce(ctx context.Context) (int64, error) {
 	if ix.survey != nil {
 		ix.survey.asked = false
 	}
-	g, _ := group.New(ctx)
-	g.Go("source of "+ix.id(), ix.checkSource)
-	g.Go("target of "+ix.id(), ix.checkTarget)
-	if err := g.Wait(); err != nil {
+	delta := ix.snapshotRecord().Delta
+	if delta == ByWindows {
+		return ix.windowRound(ctx)
+	}
+	if err := ix.checked(ctx, nil); err != nil {
 		return 0, err
 	}
-	switch ix.snapshotRecord().Delta {
-	case ByReconcile:
-		return ix.wholeRound(ctx)
-	case ByTime:
+	if delta == ByTime {
 		return ix.timeRound(ctx)
-	case ByWindows:
 	}
-	return ix.windowRound(ctx)
+	return ix.wholeRound(ctx)
+}
+
+// checked makes sure that both sides are still those that were bound, and does with
+// the source what comes next, unless it is nil.
+func (ix *index) checked(ctx context.Context, next func(ctx context.Context) error) error {
+	g, _ := group.New(ctx)
+	g.Go("target of "+ix.id(), ix.checkTarget)
+	g.Go("source of "+ix.id(), func(ctx context.Context) error {
+		if err := ix.checkSource(ctx); err != nil || next == nil {
+			return err
+		}
+		return next(ctx)
+	})
+	return g.Wait()
 }
 
 // windowRound carries what was written between the marks and the global
 // checkpoints of now.
 func (ix *index) windowRound(ctx context.Context) (int64, error) {
 	began := time.Now()
-	// G first, refresh after, then scan: the other order can leave an
-	// operation at or below G invisible (protocol 1.1).
-	r, positions, err := ix.begin(ctx)
+	r, positions, err := ix.open(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -85,22 +95,53 @@ func (ix *index) windowRound(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	g, _ := group.New(ctx)
+	var written sink.Result
+	g.Go("round of "+ix.id(), func(ctx context.Context) (err error) {
+		written, err = r.carry(ctx, tasks)
+		return err
+	})
+	if v := ix.survey; v != nil && v.wanted {
+		v.wanted = false
+		g.Go("what left "+ix.id(), func(ctx context.Context) error { return v.lookAhead(ctx, ix, positions) })
+	}
+	if err := g.Wait(); err != nil {
+		return 0, err
+	}
+	rec := ix.snapshotRecord()
+	ix.ferry.note(report.Event{
+		Kind: report.RoundEnded, Index: rec.Index, Docs: written.Documents(), Lag: rec.Lag, Seconds: time.Since(began).Seconds(),
+	})
+	return rec.Lag, nil
+}
+
+// carry brings the documents of the windows, and moves the marks.
+func (r *round) carry(ctx context.Context, tasks []task) (sink.Result, error) {
+	ix := r.index
 	p := ix.pipe(stream.Options{})
 	p.seen = ix.survey.see
 	p.landed, p.commit = r.landed, func(ctx context.Context) error { return r.commit(ctx, p.result()) }
 	if len(tasks) > 0 {
 		if err := ix.ferry.reading(ctx, func(ctx context.Context) error { return p.run(ctx, tasks) }); err != nil {
-			return 0, err
+			return p.result(), err
 		}
 	}
-	if err := r.commit(ctx, p.result()); err != nil {
-		return 0, err
-	}
-	rec := ix.snapshotRecord()
-	ix.ferry.note(report.Event{
-		Kind: report.RoundEnded, Index: rec.Index, Docs: p.result().Documents(), Lag: rec.Lag, Seconds: time.Since(began).Seconds(),
+	return p.result(), r.commit(ctx, p.result())
+}
+
+// open begins a round between sides that are still those that were bound. What the
+// positions say of a source that is not counts for nothing.
+func (ix *index) open(ctx context.Context) (r *round, positions []shard.Position, err error) {
+	var broken error
+	err = ix.checked(ctx, func(ctx context.Context) error {
+		// G first, refresh after, then scan: the other order can leave an
+		// operation at or below G invisible (protocol 1.1).
+		if r, positions, broken = ix.begin(ctx); broken != nil {
+			return nil //nolint:nilerr // it is told once the checks have come to their end
+		}
+		return ix.ferry.source.Refresh(ctx, ix.id())
 	})
-	return rec.Lag, nil
+	return r, positions, cmp.Or(err, broken)
 }
 
 // begin reads the positions and decides what the round carries. A primary that
@@ -113,7 +154,9 @@ func (ix *index) begin(ctx context.Context) (*round, []shard.Position, error) {
 	defer cancel()
 	err := retry.Poll(wait, "the primaries of "+rec.Index, 200*time.Millisecond, func(ctx context.Context) (bool, error) {
 		var err error
-		positions, err = ix.positions(ctx)
+		if positions, ix.quiet = ix.quiet, nil; positions == nil {
+			positions, err = ix.positions(ctx)
+		}
 		if err != nil {
 			return false, err
 		}
@@ -149,15 +192,12 @@ func beginAll(rec IndexRecord, positions []shard.Position) ([]checkpoint.Round, 
 	return rounds, nil
 }
 
-// prepare refreshes the source and cuts what the round carries; the fence before
-// its first write is made meanwhile, unless there is nothing to write.
+// prepare cuts what the round carries; the fence before its first write is made
+// meanwhile, unless there is nothing to write.
 func (r *round) prepare(ctx context.Context, positions []shard.Position) (tasks []task, err error) {
 	ix := r.index
 	g, _ := group.New(ctx)
 	g.Go("windows of "+ix.id(), func(ctx context.Context) (err error) {
-		if err = ix.ferry.source.Refresh(ctx, ix.id()); err != nil {
-			return err
-		}
 		tasks, err = r.tasks(ctx, positions)
 		return err
 	})

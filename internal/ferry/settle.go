@@ -64,9 +64,13 @@ func (s *sides) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	after, err := s.index.ferry.source.Positions(ctx, s.rec.Index)
+	terms, err := s.index.ferry.source.Terms(ctx, s.rec.Index)
 	if err != nil {
 		return err
+	}
+	after := make([]shard.Position, len(terms))
+	for number, term := range terms {
+		after[number] = shard.Position{Shard: shard.ID{Index: s.rec.Index, Number: number}, Term: term}
 	}
 	return s.sameTerm(after)
 }

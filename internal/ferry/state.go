@@ -211,6 +211,9 @@ type index struct {
 	// counted are both sides where the look for deletes found as many documents
 	// on either; nil where something was done since.
 	counted *sides
+	// quiet is where the freeze found that nothing moves any more: the last round
+	// begins with it. Else nil.
+	quiet []shard.Position
 	// survey is kept up from the preparation of a cutover to its end; else nil.
 	survey *survey
 	// standing guards what the target may lose; nil where it may not.
@@ -232,11 +235,13 @@ func (ix *index) name() string { return ix.rec.name() }
 
 // source is where the index's documents are read.
 func (ix *index) source() *cluster.Cluster {
-	if t := ix.rec.SourceType; t != "" {
+	if t := ix.sourceType(); t != "" {
 		return ix.ferry.source.OfType(t)
 	}
 	return ix.ferry.source
 }
+
+func (ix *index) sourceType() string { ix.mu.Lock(); defer ix.mu.Unlock(); return ix.rec.SourceType }
 
 // keep makes a record durable; what names it in an error.
 func (f *Ferry) keep(ctx context.Context, what, key string, v any) error {

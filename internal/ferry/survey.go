@@ -13,7 +13,6 @@ import (
 	"esferry/internal/report"
 	"esferry/internal/shard"
 	"esferry/internal/verify"
-	"esferry/sink"
 )
 
 // survey is a look for deletes that is kept up, so that the next one costs what
@@ -26,12 +25,17 @@ type survey struct {
 	// source holds the positions it began at. Numbers above a global checkpoint
 	// may mean something else after a failover.
 	source []shard.Position
+	// looked are the positions before the last look.
+	looked []shard.Position
 	// there is how many documents the target held.
 	there int64
 	// broken is why it no longer holds.
 	broken atomic.Pointer[error]
 	// asked: no round came since it was asked what left.
 	asked bool
+	// wanted: the next round looks for what left, too. ahead is what it found.
+	wanted bool
+	ahead  *departed
 
 	mu sync.Mutex
 	// doubtful were asked for and are there, under a number that no round has
@@ -54,7 +58,7 @@ func (ix *index) takeSurvey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ix.survey = &survey{held: held, source: s.source, there: s.there, doubtful: map[cluster.Key]int{}}
+	ix.survey = &survey{held: held, source: s.source, looked: s.source, there: s.there, doubtful: map[cluster.Key]int{}}
 	s.survey = ix.survey
 	if err := ix.ferry.reading(ctx, s.search); err != nil {
 		ix.dropSurvey()
@@ -107,40 +111,52 @@ func (ix *index) sinceSurvey(ctx context.Context) error {
 		ix.dropSurvey()
 		return nil
 	}
-	s := &sides{index: ix, rec: ix.snapshotRecord(), there: v.there}
-	if err := s.stand(ctx); err != nil {
+	found, err := v.departed(ctx, ix)
+	switch {
+	case err != nil:
 		return err
-	}
-	if err := (&sides{rec: s.rec, source: v.source}).sameTerm(s.source); err != nil {
+	case found == nil:
 		ix.dropSurvey()
-		return nil //nolint:nilerr // all documents are looked through instead
+		return nil
 	}
 	// What was written is made visible for the counts, once deletes are, too.
-	err := ix.ferry.reading(ctx, func(ctx context.Context) error {
-		all, err := v.suspects(ctx, s)
-		if err != nil || len(all) == 0 {
-			return err
-		}
-		return v.judge(ctx, s, all)
-	})
+	err = ix.ferry.reading(ctx, func(ctx context.Context) error { return v.remove(ctx, found) })
 	v.asked = err == nil
 	return err
 }
 
-// stand reads where both sides stand.
-func (s *sides) stand(ctx context.Context) error {
-	g, _ := group.New(ctx)
-	g.Go("positions of "+s.rec.Index, func(ctx context.Context) (err error) {
-		s.source, err = s.index.positions(ctx)
-		return err
-	})
-	if restored(s.rec) {
-		g.Go("positions of "+s.rec.Target, func(ctx context.Context) (err error) {
-			s.target, err = s.index.ferry.target.Primaries(ctx, s.rec.Target)
-			return err
-		})
+// want has the next round look for what left the source, while it carries what came.
+func (v *survey) want() {
+	if v != nil {
+		v.wanted = true
 	}
-	return g.Wait()
+}
+
+// departed gives what has left the source: found beside the round that was, where it
+// was wanted and no failover came since, or found now. It is nil where the survey no
+// longer holds.
+func (v *survey) departed(ctx context.Context, ix *index) (*departed, error) {
+	found := v.ahead
+	v.ahead = nil
+	if found == nil || !found.holds(ix.snapshotRecord().Marks) {
+		positions, err := ix.positions(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return v.look(ctx, ix, positions)
+	}
+	return found, nil
+}
+
+// lookAhead looks for what left a source that was refreshed after the positions, while
+// the round carries what came. Of what the round brings it tells by the number that a
+// document has now. What it cannot find out is found after the round.
+func (v *survey) lookAhead(ctx context.Context, ix *index, positions []shard.Position) error {
+	var err error
+	if v.ahead, err = v.look(ctx, ix, positions); err != nil {
+		v.ahead = nil
+	}
+	return ctx.Err()
 }
 
 // suspect is a document that may be gone.
@@ -162,17 +178,28 @@ func (l suspects) add(key cluster.Key, number int, seqNos ...int64) {
 func (v *survey) suspects(ctx context.Context, s *sides) (suspects, error) {
 	left, unlike := make([][]census.Entry, len(s.source)), make([][]cluster.Key, len(s.source))
 	g, _ := group.New(ctx)
+	moved := v.moved(s.source)
 	for i := range s.source {
+		if !moved[i] {
+			continue
+		}
 		g.Go("what left "+s.source[i].Shard.String(), func(ctx context.Context) (err error) {
 			left[i], err = v.left(ctx, s, i)
 			return err
 		})
-		if restored(s.rec) {
-			g.Go("what left "+s.source[i].Shard.String()+" since the snapshot", func(ctx context.Context) (err error) {
-				unlike[i], err = s.unlike(ctx, i)
+	}
+	if restored(s.rec) {
+		g.Go("what left "+s.rec.Index+" since the snapshot", func(ctx context.Context) (err error) {
+			if s.target, err = s.index.ferry.target.Primaries(ctx, s.rec.Target); err != nil {
+				return err
+			}
+			return s.each(ctx, func(ctx context.Context, i int) (err error) {
+				if moved[i] {
+					unlike[i], err = s.unlike(ctx, i)
+				}
 				return err
 			})
-		}
+		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
@@ -192,13 +219,23 @@ func (v *survey) suspects(ctx context.Context, s *sides) (suspects, error) {
 	return out, nil
 }
 
+// moved tells, by its number, whether a shard took operations since the last look, or
+// during it.
+func (v *survey) moved(now []shard.Position) []bool {
+	moved := make([]bool, len(now))
+	for i, p := range now {
+		moved[i] = !v.looked[i].Quiet() || v.looked[i].Max != p.Max
+	}
+	return moved
+}
+
 // left gives the documents whose number the source's shard no longer has.
 func (v *survey) left(ctx context.Context, s *sides, number int) ([]census.Entry, error) {
 	w := shard.Window{Shard: s.source[number].Shard, From: mark0(s.rec, number), To: s.rec.Marks[number].W}
 	if w.Span() == 0 {
 		return nil, nil
 	}
-	found, err := verify.Descend(ctx, verify.Primary{Side: s.index.ferry.source, Position: s.source[number]}, v.held.Shard(number), w)
+	found, err := verify.Descend(ctx, verify.Primary{Side: s.index.ferry.source, Position: s.source[number]}, v.held.Shard(number), w, worthAsking)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -208,7 +245,7 @@ func (v *survey) left(ctx context.Context, s *sides, number int) ([]census.Entry
 // unlike gives the documents of a restored shard that the source no longer has as
 // they were in the snapshot.
 func (s *sides) unlike(ctx context.Context, number int) ([]cluster.Key, error) {
-	w, found, err := s.surplusRanges(ctx, number)
+	w, found, err := s.surplusRanges(ctx, number, worthAsking)
 	if err != nil {
 		return nil, err
 	}
@@ -225,60 +262,4 @@ func (s *sides) unlike(ctx context.Context, number int) ([]cluster.Key, error) {
 		}
 	}
 	return keys, nil
-}
-
-// judge asks both sides for the suspects, deletes from the target those that are
-// gone, and only then takes them out of the census.
-func (v *survey) judge(ctx context.Context, s *sides, all suspects) error {
-	asked := make([]sink.Gone, 0, len(all))
-	for key := range all {
-		asked = append(asked, sink.Gone{Key: key})
-	}
-	now := map[cluster.Key]cluster.Found{}
-	gone, err := s.absent(ctx, asked, func(key cluster.Key, found cluster.Found) { now[key] = found })
-	if err != nil {
-		return err
-	}
-	if gone, err = s.stillThere(ctx, gone); err != nil {
-		return err
-	}
-	if err := s.brake(len(gone)); err != nil {
-		return err
-	}
-	if err := s.remove(ctx, gone); err != nil {
-		return err
-	}
-	v.doubtful = map[cluster.Key]int{}
-	for key, one := range all {
-		found, alive := now[key]
-		for _, n := range one.numbers {
-			if !alive || found.SeqNo != n {
-				v.held.Shard(one.shard).Forget(n)
-			}
-		}
-		if alive {
-			v.doubt(s.rec, one.shard, key, found)
-		}
-	}
-	if s.removed.Load() == 0 {
-		return nil
-	}
-	return s.keepRemoved(ctx)
-}
-
-// stillThere gives those that the target holds, and what it holds of them.
-func (s *sides) stillThere(ctx context.Context, gone []sink.Gone) ([]sink.Gone, error) {
-	var out []sink.Gone
-	for part := range slices.Chunk(gone, askAtOnce) {
-		there, err := s.index.ferry.target.Versions(ctx, s.rec.Target, keysOf(part))
-		if err != nil {
-			return nil, err
-		}
-		for i := range there {
-			if there[i].Found {
-				out = append(out, sink.Gone{Key: part[i].Key, Found: there[i]})
-			}
-		}
-	}
-	return out, nil
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	// firstRanges of a shard in the coarsest histogram.
-	firstRanges = 1024
+	firstRanges = 256
 	// A finer histogram divides each range that differs into at least leastFan,
 	// and into more where few differ: with clauses ranges at once, a request stays
 	// under the engines' 10,000 buckets and 1,024 clauses.
@@ -19,8 +19,6 @@ const (
 	mostFan  = 256
 	clauses  = 500
 	buckets  = 9000
-	// worth is how many documents may be read for each one that differs.
-	worth = 16
 )
 
 // Counter counts the live documents of a shard by their sequence numbers: in w,
@@ -60,13 +58,14 @@ type Difference struct {
 }
 
 // Descend finds the ranges of the window in which the two count different
-// documents. Both must share sequence numbers there: a restored shard and its
-// source, at or below the watermark before the snapshot (protocol 2.2), or a
-// shard now and as it was before (protocol 2.4).
-func Descend(ctx context.Context, source, target Counter, w shard.Window) ([]Difference, error) {
+// documents, with about as many in them for each one that differs as is worth it;
+// 1 ends with those that differ alone. Both must share sequence numbers there: a
+// restored shard and its source, at or below the watermark before the snapshot
+// (protocol 2.2), or a shard now and as it was before (protocol 2.4).
+func Descend(ctx context.Context, source, target Counter, w shard.Window, worth int64) ([]Difference, error) {
 	interval := max(1, w.Span()/firstRanges)
 	found, err := compare(ctx, source, target, w, nil, interval)
-	for err == nil && interval > 1 && !cheap(found) {
+	for err == nil && interval > 1 && !cheap(found, worth) {
 		interval = max(1, interval/min(mostFan, max(leastFan, buckets/int64(len(found)))))
 		found, err = finer(ctx, source, target, w, found, interval)
 	}
@@ -77,7 +76,7 @@ func Descend(ctx context.Context, source, target Counter, w shard.Window) ([]Dif
 }
 
 // cheap reports whether reading the ranges costs little against what differs.
-func cheap(found []Difference) bool {
+func cheap(found []Difference, worth int64) bool {
 	var read, differ int64
 	for _, d := range found {
 		read += d.Target

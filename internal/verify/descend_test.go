@@ -57,7 +57,7 @@ func (s *side) Histogram(_ context.Context, _ shard.Position, w shard.Window, qu
 }
 
 func descend(t interface{ Fatalf(string, ...any) }, source, target *side, to int64) []verify.Difference {
-	found, err := verify.Descend(context.Background(), verify.Primary{Side: source}, verify.Primary{Side: target}, shard.Window{From: -1, To: to})
+	found, err := verify.Descend(context.Background(), verify.Primary{Side: source}, verify.Primary{Side: target}, shard.Window{From: -1, To: to}, 16)
 	if err != nil {
 		t.Fatalf("descend: %v", err)
 	}
