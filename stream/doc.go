@@ -7,7 +7,8 @@
 //  1. open a scroll over the window's sequence numbers on the primary;
 //  2. wait for room in the budget, then read the page into one buffer;
 //  3. cut it, and refuse it unless every shard answered in full;
-//  4. hand the batch on, ask for the next page;
+//  4. hand the batch on, ask for the next page; with Options.Ahead that is done as
+//     soon as the page has named its scroll, while the rest of it is under way;
 //  5. end when as many documents came as the first page announced.
 //
 // A page is never asked for twice: the second answer would be the next page.

@@ -13,20 +13,15 @@ type Mutant struct {
 	File, Was, Is string
 	// Package and Test that has to find it.
 	Package, Test string
-	// Besides is taken out of the file as well, where it is not empty.
-	Besides string
 }
 
 // Apply plants the bug into the file's text. One that finds no place any more,
 // or several, is an error: the code has moved on, and the bug must follow.
 func (m Mutant) Apply(text string) (string, error) {
-	for _, piece := range []string{m.Was, m.Besides} {
-		if n := strings.Count(text, piece); piece != "" && n != 1 {
-			return "", fmt.Errorf("planted bug %q: %s holds %d times what it changes, want once: %q", m.Bug, m.File, n, piece)
-		}
+	if n := strings.Count(text, m.Was); n != 1 {
+		return "", fmt.Errorf("planted bug %q: %s holds %d times what it changes, want once: %q", m.Bug, m.File, n, m.Was)
 	}
-	text = strings.Replace(text, m.Was, m.Is, 1)
-	return strings.Replace(text, m.Besides, "", min(1, len(m.Besides))), nil
+	return strings.Replace(text, m.Was, m.Is, 1), nil
 }
 
 // Mutants gives all bugs.
@@ -40,9 +35,8 @@ func ofRounds() []Mutant {
 		{
 			Bug:     "the source is refreshed before G is read",
 			File:    "internal/ferry/round.go",
-			Was:     "	r, positions, err := ix.begin(ctx)\n",
-			Is:      "	if err := ix.ferry.source.Refresh(ctx, ix.id()); err != nil {\n		return 0, err\n	}\n	r, positions, err := ix.begin(ctx)\n",
-			Besides: "		if err = ix.ferry.source.Refresh(ctx, ix.id()); err != nil {\n			return err\n		}\n",
+			Was:     "		if r, positions, broken = ix.begin(ctx); broken != nil {\n			return nil //nolint:nilerr // it is told once the checks have come to their end\n		}\n		return ix.ferry.source.Refresh(ctx, ix.id())\n",
+			Is:      "		if err := ix.ferry.source.Refresh(ctx, ix.id()); err != nil {\n			return err\n		}\n		r, positions, broken = ix.begin(ctx)\n		return nil\n",
 			Package: "e2e/journey", Test: "TestChaos/a_write_between_the_refresh_and_the_scan",
 		},
 		{
@@ -88,11 +82,12 @@ func ofPages() []Mutant {
 		{
 			Bug:  "a page of a scroll is asked for twice",
 			File: "stream/reader.go",
-			Was:  "	page, err := s.reader.source.NextPage(ctx, s.window, s.id, pages.options.KeepAlive)\n",
-			Is: `	page, err := s.reader.source.NextPage(ctx, s.window, s.id, pages.options.KeepAlive)
+			Was:  "	return s.reader.source.NextPage(ctx, s.window, id, s.reader.pages.options.KeepAlive)\n",
+			Is: `	page, err := s.reader.source.NextPage(ctx, s.window, id, s.reader.pages.options.KeepAlive)
 	if err != nil {
-		page, err = s.reader.source.NextPage(ctx, s.window, s.id, pages.options.KeepAlive)
+		page, err = s.reader.source.NextPage(ctx, s.window, id, s.reader.pages.options.KeepAlive)
 	}
+	return page, err
 `,
 			Package: "stream", Test: "TestTroubleEndsTheWindow",
 		},
