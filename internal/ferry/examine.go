@@ -237,7 +237,8 @@ func (e *examination) cut(ctx context.Context, on *cluster.Cluster, positions []
 		// A query leaves most windows empty.
 		if e.query == nil && e.sides.rec.numbered() {
 			var err error
-			if windows, err = e.sides.index.ferry.cut(ctx, on, p, shard.Window{Shard: p.Shard, From: -1, To: p.Max}, compared()); err != nil {
+			f := e.sides.index.ferry
+			if windows, err = f.cut(ctx, on, p, shard.Window{Shard: p.Shard, From: -1, To: p.Max}, f.compared()); err != nil {
 				return err
 			}
 			if e.sketching && len(windows) > 0 {

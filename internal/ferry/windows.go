@@ -21,8 +21,14 @@ func carried() sizing { return sizing{bytes: 64 << 20, docs: 100_000, windows: 4
 
 // compared windows are read alone, at some hundred megabytes a second, and each page is
 // asked for ahead: one reader keeps a shard's engine busy. It costs engines least to
-// read all of a shard as one.
-func compared() sizing { return sizing{bytes: 1 << 30, docs: 2_000_000, windows: 1} }
+// read all of a shard as one; where workers may come, they shall find something left.
+func (f *Ferry) compared() sizing {
+	z := sizing{bytes: 1 << 30, docs: 2_000_000, windows: 1}
+	if f.pool != nil {
+		z.windows = 2
+	}
+	return z
+}
 
 const (
 	// fewestDocs go into one page of small ones, which needs no scroll.
