@@ -38,9 +38,12 @@ type shown struct {
 	Sides []ferry.Side `json:"sides"`
 	// Indices with the most to do; Carried counts all, and Ahead those that are
 	// kept up or switched.
-	Indices   []shownIndex   `json:"indices"`
-	Carried   int            `json:"carried"`
-	Ahead     int            `json:"ahead"`
+	Indices []shownIndex `json:"indices"`
+	Carried int          `json:"carried"`
+	Ahead   int          `json:"ahead"`
+	// Following: a cutover can be asked for. A ferry that was started again looks
+	// around first, with everything carried.
+	Following bool           `json:"following"`
 	Checklist []ferry.Check  `json:"checklist"`
 	Pace      *ferry.Pace    `json:"pace"`
 	Writers   *sink.Pace     `json:"writers"`
@@ -71,7 +74,7 @@ func (d *deck) View(context.Context) live.View {
 	v := live.View{}
 	out := shown{
 		Name: s.Name, Sides: d.lookout.Sides(),
-		Carried: len(s.Indices), Checklist: d.lookout.Checklist(), Pace: s.Pace, Writers: s.Writers,
+		Carried: len(s.Indices), Following: d.ferry.Following(), Checklist: d.lookout.Checklist(), Pace: s.Pace, Writers: s.Writers,
 		Cutover: s.Cutover, Freeze: s.Freeze, Blocked: s.Blocked, Downtime: s.Downtime,
 	}
 	slices.SortStableFunc(s.Indices, func(a, b ferry.IndexRecord) int {

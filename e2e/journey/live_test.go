@@ -21,6 +21,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"esferry/internal/lab"
+	"esferry/internal/lab/faults"
 	"esferry/internal/retry"
 )
 
@@ -32,6 +33,8 @@ func TestLivePage(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, lab.Spec{Engine: lab.ES68}, lab.Spec{Engine: lab.OS219})
 	p.load(t, library(t, 2000), logs("logs-2026.11.01", 3000))
+	source := wired(t, p.source.URL())
+	p.sourceURL = source.URL
 	hold := filepath.Join(p.dir, "hold")
 	yaml := p.config(t, "live", "code, logs-*", "cutover: {hooks: {frozen: [sh, -c, 'while [ -e "+hold+" ]; do sleep 0.1; done']}}\n")
 	if err := os.WriteFile(filepath.Join(p.dir, "token"), []byte(token+"\n"), 0o600); err != nil {
@@ -53,15 +56,7 @@ func TestLivePage(t *testing.T) {
 
 	t.Run("killed in the freeze", func(t *testing.T) { p.killedFrozen(t, b, yaml, hold, run, wait) })
 	b.until(t, "the page misses it", `document.querySelector("#state").textContent === "no connection"`)
-	run = started(t, args...)
-	page := run.address(t)
-	run.await(t, "an earlier run had left its freeze")
-	if p.blocked(t) {
-		t.Error("the freeze of the one that died was not lifted")
-	}
-	b.visit(t, page)
-	wait = run.ended(t)
-	b.signIn(t)
+	run, wait = p.startedAgain(t, b, source, yaml, args)
 
 	t.Run("paused and bounded", func(t *testing.T) { b.pauses(t, yaml) })
 
@@ -117,6 +112,29 @@ func (p *pair) givenUp(t *testing.T, yaml, hold string) {
 	if err := os.Remove(hold); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// startedAgain starts the ferry over a freeze that an earlier one has left. Until it
+// follows the source, the page does not say so, and a cutover is refused.
+func (p *pair) startedAgain(t *testing.T, b *browser, source *faults.Wire, yaml string, args []string) (run *process, wait func() int) {
+	t.Helper()
+	goOn := source.Hold("/_template")
+	defer goOn()
+	run = started(t, args...)
+	page := run.address(t)
+	run.await(t, "an earlier run had left its freeze")
+	if p.blocked(t) {
+		t.Error("the freeze of the one that died was not lifted")
+	}
+	b.visit(t, page)
+	wait = run.ended(t)
+	b.signIn(t)
+	b.until(t, "it looks around, with everything carried", `document.querySelector("#carried").textContent === "2 of 2" && document.querySelector("#state").textContent === "looking around"`)
+	if o := esferry(t, "ctl", "cutover", "-c", yaml).want(t, 1); !strings.Contains(o.stderr, "does not follow the source at present") {
+		t.Errorf("before it follows: got %s", o.stderr)
+	}
+	goOn()
+	return run, wait
 }
 
 // blocked reports whether the source refuses writes.

@@ -43,7 +43,12 @@ func (v verified) names() []string {
 // verify runs esferry verify and gives what it found of each index.
 func verify(t *testing.T, code int, args ...string) map[string]verified {
 	t.Helper()
-	o := esferry(t, append([]string{"verify", "--json"}, args...)...).want(t, code)
+	return verifications(t, esferry(t, append([]string{"verify", "--json"}, args...)...).want(t, code))
+}
+
+// verifications gives what a verify found of each index.
+func verifications(t *testing.T, o outcome) map[string]verified {
+	t.Helper()
 	var s struct {
 		Type    string
 		Indices []struct {
@@ -90,12 +95,18 @@ func TestVerifyFindsAndRepairs(t *testing.T) {
 			faults.Rule{Kinds: []faults.Kind{faults.Scroll}, Fault: faults.FailedShards, Times: 2},
 		)
 	}
+	told := false
 	for _, level := range []string{"ids", "content"} {
-		for index, v := range verify(t, 0, "--level", level, "-c", yaml) {
+		o := esferry(t, "verify", "--level", level, "--json", "-c", yaml).want(t, 0)
+		told = told || strings.Contains(o.stdout, `"type":"retried"`)
+		for index, v := range verifications(t, o) {
 			if !v.Equal || v.Moving || v.Source != v.Target || v.Source.Docs == 0 || v.Differences > 0 {
 				t.Errorf("index %s by %s: got %+v, want it equal", index, level, v)
 			}
 		}
+	}
+	if !told {
+		t.Error("windows were read again, and no event told of it")
 	}
 	p.plantDifferences(t)
 	ids := []string{

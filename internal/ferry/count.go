@@ -85,7 +85,7 @@ func (e *examination) countThere(ctx context.Context, hand *workers.Hand, side r
 // countWindow takes the digests of a window, for another process.
 func (e *examination) countWindow(ctx context.Context, side reconcile.Side, t task) (c Counted, err error) {
 	docs := e.documents(side, e.sample)
-	err = retry.Do(ctx, retry.Policy{}, func(ctx context.Context) (err error) {
+	err = retry.Do(ctx, e.sides.again(t.window), func(ctx context.Context) (err error) {
 		c = e.empty()
 		c.Docs, c.Bytes, err = e.tell(ctx, docs.read(ctx, t), e.sample, &tallying{content: e.content, mine: c})
 		return err

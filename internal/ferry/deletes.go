@@ -170,7 +170,7 @@ func (s *sides) known(ctx context.Context, number int, from int64) (map[cluster.
 	}
 	known := map[cluster.Key]struct{}{}
 	reader := stream.NewReader(s.index.ferry.source, s.index.ferry.budget, stream.Options{IDsOnly: true, Ahead: true, Pace: s.index.ferry.pace})
-	err := eachPage(ctx, reader, p, w, func() { clear(known) }, func(b *batch.Batch) {
+	err := s.eachPage(ctx, reader, p, w, func() { clear(known) }, func(b *batch.Batch) {
 		for i := range b.Docs {
 			if remember {
 				known[cluster.KeyOf(&b.Docs[i])] = struct{}{}
@@ -191,8 +191,8 @@ func (s *sides) looked(b *batch.Batch) {
 
 // eachPage reads a window's pages, again from its beginning where it could not be
 // read to its end: begin is called before each attempt.
-func eachPage(ctx context.Context, reader *stream.Reader, p shard.Position, w shard.Window, begin func(), see func(*batch.Batch)) error {
-	return retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
+func (s *sides) eachPage(ctx context.Context, reader *stream.Reader, p shard.Position, w shard.Window, begin func(), see func(*batch.Batch)) error {
+	return retry.Do(ctx, s.again(w), func(ctx context.Context) error {
 		begin()
 		for b, err := range reader.Read(ctx, p, w) {
 			if err != nil {
@@ -209,7 +209,7 @@ func eachPage(ctx context.Context, reader *stream.Reader, p shard.Position, w sh
 // known to be there, and gives those that are gone.
 func (s *sides) look(ctx context.Context, number int, w shard.Window, within []shard.Window, known map[cluster.Key]struct{}) ([]sink.Gone, error) {
 	var gone []sink.Gone
-	err := retry.Do(ctx, retry.Policy{}, func(ctx context.Context) (err error) {
+	err := retry.Do(ctx, s.again(w), func(ctx context.Context) (err error) {
 		// What an attempt found that did not come to its end is found again.
 		s.gone.Add(-int64(len(gone)))
 		gone, err = s.find(ctx, number, w, within, known)

@@ -189,7 +189,7 @@ func (e *examination) scan(ctx context.Context, chosen choice, begin func(side r
 		})
 		docs := e.documents(side, chosen)
 		d := e.dealer(len(positions), func(ctx context.Context, t task) error {
-			return retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error {
+			return retry.Do(ctx, e.sides.again(t.window), func(ctx context.Context) error {
 				_, _, err := e.tell(ctx, docs.read(ctx, t), chosen, begin(side, t.position.Shard.Number))
 				return err
 			})

@@ -111,6 +111,14 @@ func (f *Ferry) AbortCutover() error {
 	}
 }
 
+// Following reports whether a command follows the source and goes on to a cutover
+// that is asked for. Safe for concurrent use.
+func (f *Ferry) Following() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.following
+}
+
 // Attempt gives the last cutover of this process; nil where there was none. Safe
 // for concurrent use.
 func (f *Ferry) Attempt() *Attempt {

@@ -131,7 +131,7 @@ func (r *reconciliation) tell(ctx context.Context) error {
 					return err
 				}
 				defer busy.Release(1)
-				return retry.Do(ctx, retry.Policy{}, func(ctx context.Context) error { return r.tellShard(ctx, side, reader, p) })
+				return retry.Do(ctx, r.sides.again(shard.All(p.Shard)), func(ctx context.Context) error { return r.tellShard(ctx, side, reader, p) })
 			})
 		}
 	}

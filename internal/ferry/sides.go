@@ -9,6 +9,8 @@ import (
 
 	"esferry/internal/cluster"
 	"esferry/internal/group"
+	"esferry/internal/report"
+	"esferry/internal/retry"
 	"esferry/internal/shard"
 	"esferry/sink"
 )
@@ -32,6 +34,14 @@ type sides struct {
 	survey *survey
 	// moving: the source may have taken writes since the round.
 	moving bool
+}
+
+// again is how a window is read once more that could not be read to its end: after
+// a while, and with word of why.
+func (s *sides) again(w shard.Window) retry.Policy {
+	return retry.Policy{Notify: func(err error, _ time.Duration) {
+		s.index.ferry.note(report.Event{Kind: report.Retried, Index: s.rec.Index, Window: w, Message: err.Error()})
+	}}
 }
 
 // sides reads the positions of both sides, at the same time, and refreshes them

@@ -252,7 +252,7 @@ func (s *sides) unlike(ctx context.Context, number int) ([]cluster.Key, error) {
 	var keys []cluster.Key
 	for part := range slices.Chunk(found, rangesAtOnce) {
 		read := len(keys)
-		err := eachPage(ctx, s.onTarget(part), s.target[number], w, func() { keys = keys[:read] }, func(b *batch.Batch) {
+		err := s.eachPage(ctx, s.onTarget(part), s.target[number], w, func() { keys = keys[:read] }, func(b *batch.Batch) {
 			for i := range b.Docs {
 				keys = append(keys, cluster.KeyOf(&b.Docs[i]))
 			}

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -60,6 +61,11 @@ func YML(e Engine, n int, s Spec) string {
 		c.nodes = append(c.nodes, node{name: "node-" + string(rune('1'+i)), dir: "/lab/test/node", http: 9200 + i, internal: 9300 + i})
 	}
 	return c.yml(c.nodes[0])
+}
+
+// Whole tells whether what listens on a port is a cluster as a whole.
+func Whole(ctx context.Context, port int) (bool, error) {
+	return (&Cluster{nodes: []node{{http: port}}}).whole(ctx, http.DefaultTransport)
 }
 
 // Hold takes ports.

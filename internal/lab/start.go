@@ -72,23 +72,51 @@ func (c *Cluster) ready(ctx context.Context) error {
 	return err
 }
 
-// whole asks every node whether it sees all the others. Elasticsearch 8's
-// stripped distribution has no root page, so health it is.
+// whole asks every node whether it sees all the others, and the cluster state that
+// was kept: a master answers for its health before it has read that.
 func (c *Cluster) whole(ctx context.Context, by http.RoundTripper) (bool, error) {
 	for _, url := range c.URLs() {
-		status, body, err := get(ctx, by, url+"/_cluster/health?timeout=1s&wait_for_nodes=%3E%3D"+strconv.Itoa(len(c.nodes)), c.Username, c.Password)
-		if err != nil {
-			return false, err
-		}
+		// Elasticsearch 8's stripped distribution has no root page, so health it is.
 		var health struct {
 			Status   string `json:"status"`
 			TimedOut bool   `json:"timed_out"`
 		}
-		if err := json.Unmarshal(body, &health); err != nil || status != http.StatusOK || health.Status == "" || health.TimedOut {
-			return false, fmt.Errorf("status %d: %.300s", status, body)
+		if err := c.ask(ctx, by, url+"/_cluster/health?timeout=1s&wait_for_nodes=%3E%3D"+strconv.Itoa(len(c.nodes)), &health); err != nil {
+			return false, err
+		}
+		var state struct {
+			Blocks struct {
+				Global map[string]json.RawMessage `json:"global"`
+			} `json:"blocks"`
+		}
+		if err := c.ask(ctx, by, url+"/_cluster/state/blocks", &state); err != nil {
+			return false, err
+		}
+		_, unread := state.Blocks.Global[stateNotRecovered]
+		if health.Status == "" || health.TimedOut || unread {
+			return false, fmt.Errorf("health %+v, its state unread: %v", health, unread)
 		}
 	}
 	return true, nil
+}
+
+// stateNotRecovered is the number of a block, in all versions (GatewayService of the
+// engines).
+const stateNotRecovered = "1"
+
+// ask reads an answer into to.
+func (c *Cluster) ask(ctx context.Context, by http.RoundTripper, url string, to any) error {
+	status, body, err := get(ctx, by, url, c.Username, c.Password)
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return fmt.Errorf("status %d: %.300s", status, body)
+	}
+	if err := json.Unmarshal(body, to); err != nil {
+		return fmt.Errorf("%w: %.300s", err, body)
+	}
+	return nil
 }
 
 // commands gives what to start: one process a node, or one for all.

@@ -83,6 +83,22 @@ func (w *Wire) On(hook Hook) {
 	w.hook = hook
 }
 
+// Hold sets a hook that lets requests for a path wait until goOn is called, for the
+// first time, or whoever asked has left.
+func (w *Wire) Hold(path string) (goOn func()) {
+	free := make(chan struct{})
+	w.On(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == path {
+			select {
+			case <-free:
+			case <-r.Context().Done():
+			}
+		}
+		return false
+	})
+	return sync.OnceFunc(func() { close(free) })
+}
+
 // Reset forgets the hook and what was counted.
 func (w *Wire) Reset() {
 	w.mu.Lock()

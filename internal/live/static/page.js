@@ -102,7 +102,7 @@ function stateOf(u) {
   if (switched(f)) return [u.end ? "switched, ended" : "switched", "good"];
   if (u.end) return ["ended", "good"];
   if (f.pace && f.pace.paused) return ["paused", "warn"];
-  if (f.carried > 0 && f.ahead === f.carried) return ["following", "good"];
+  if (f.carried > 0 && f.ahead === f.carried) return f.following ? ["following", "good"] : ["looking around", ""];
   return ["carrying", ""];
 }
 
@@ -284,10 +284,16 @@ function render(u) {
 // --- steering ---
 
 async function command(name, body) {
-  const answer = await fetch("/do/" + name, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body || {}) });
-  if (answer.ok) return;
-  if (answer.status === 401) location.reload();
-  page.refusal = { text: name + " is refused: " + (await answer.text()).trim(), until: page.last.sample.at + 15 };
+  let refusal;
+  try {
+    const answer = await fetch("/do/" + name, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body || {}) });
+    if (answer.ok) return;
+    if (answer.status === 401) location.reload();
+    refusal = name + " is refused: " + (await answer.text()).trim();
+  } catch {
+    refusal = name + " has had no answer, and may be carried out or not: look at what this page shows, then try again.";
+  }
+  page.refusal = { text: refusal, until: page.last.sample.at + 15 };
   alarm(page.last);
 }
 
