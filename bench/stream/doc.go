@@ -6,8 +6,8 @@
 // tools, once), and /proc. What it does for each shape of documents:
 //
 //  1. documents are made and loaded into the source's index of three shards;
-//  2. both engines are warmed: a scroll, bulks of several sizes, of which the
-//     best is kept, and one run of esferry, none of which counts;
+//  2. both engines are warmed: scrolls and runs of esferry, four of each, and
+//     bulks of several sizes, of which the best is kept, none of which counts;
 //  3. in each round, each tool moves the index into a new one on the target;
 //  4. a run ends when the target is refreshed, and counts when the target then
 //     holds all documents;
