@@ -44,8 +44,7 @@ func (s *stage) measure(ctx context.Context, p part, tools []tool, c choice, int
 
 // warmings is how often each way to read and to write is warmed: Java's compiler
 // goes by how often code has run, what esferry asks for is not what bare bulks are,
-// and a move of few large documents still took an eighth longer after one run than
-// after four.
+// and moves of few large documents get faster for about ten runs.
 const warmings = 4
 
 // warm gives both engines work that is not counted, and finds the size of bulk
