@@ -159,6 +159,8 @@ func member(s *jsonscan.Scanner, d *batch.Doc, key []byte) error {
 		if err == nil && d.Source[0] != '{' {
 			err = fmt.Errorf("the _source of document %s is not an object", d.ID)
 		}
+		// Just now the processor has it at hand.
+		d.OneLine = bytes.IndexByte(d.Source, '\n') < 0
 	default:
 		err = s.Skip()
 	}

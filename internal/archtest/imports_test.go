@@ -39,7 +39,7 @@ func table() []row {
 		{"internal/workers", leaves, nil},
 		{"internal/workers/workerstest", []string{"internal/workers"}, nil},
 		{"internal/group", leaves, []string{"golang.org/x/sync"}},
-		{"internal/jsonscan", nil, nil},
+		{"internal/jsonscan", nil, []string{"golang.org/x/sys/cpu"}},
 		{"internal/digest", leaves, []string{"github.com/zeebo/xxh3"}},
 		{"internal/retry", leaves, []string{"github.com/cenkalti/backoff/v5"}},
 		{"internal/joint", leaves, nil},

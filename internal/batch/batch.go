@@ -34,6 +34,8 @@ type Doc struct {
 	Type, Parent []byte
 	// Source is the JSON object of _source, or nil where only ids were asked for.
 	Source []byte
+	// OneLine says that Source is known to have no line breaks.
+	OneLine bool
 	// Version is _version.
 	Version int64
 	// SeqNo is _seq_no, -1 where the engine gave none.
@@ -51,7 +53,7 @@ func (d Doc) Size() int {
 // Line appends the document's _source as one line, as a bulk body wants it. A
 // source with line breaks is compacted; nothing else of it is touched (protocol 6).
 func (d Doc) Line(to *bytes.Buffer) error {
-	if bytes.IndexByte(d.Source, '\n') < 0 {
+	if d.OneLine || bytes.IndexByte(d.Source, '\n') < 0 {
 		to.Write(d.Source)
 		return nil
 	}

@@ -15,14 +15,27 @@ const (
 	beyond   = 0x0202020202020202
 )
 
-// container consumes an object or array by counting brackets outside strings. It
-// takes words of eight bytes, by arithmetic on all of them at once: where the next
-// quote or bracket comes is what no processor foresees, so that a branch for each
-// byte costs more than all else.
+// container consumes an object or array by counting brackets outside strings: by
+// blocks as far as the processor can, and for the rest by words.
 func (s *Scanner) container() ([]byte, error) {
-	text, start, i, depth := s.text, s.pos, s.pos+1, 1
-	// Within a string all bits are set, elsewhere none.
-	within := uint64(0)
+	start := s.pos
+	i, depth, within := blockwise(s.text, start+1)
+	if depth > 0 {
+		i, depth = wordwise(s.text, i, depth, within)
+	}
+	if depth > 0 {
+		s.pos = len(s.text)
+		return nil, ErrTruncated
+	}
+	s.pos = i
+	return s.text[start:i], nil
+}
+
+// wordwise walks on to the container's end, at depth 0, or to the text's. It takes
+// words of eight bytes, by arithmetic on all of them at once: where the next quote or
+// bracket comes is what no processor foresees, so that a branch for each byte costs
+// more than all else. Within a string all bits of within are set, elsewhere none.
+func wordwise(text []byte, i, depth int, within uint64) (int, int) {
 	for i+blockBytes <= len(text) {
 		block := text[i : i+blockBytes]
 		u, v, w, x := word(block), word(block[8:]), word(block[16:]), word(block[24:])
@@ -42,7 +55,7 @@ func (s *Scanner) container() ([]byte, error) {
 		if closed >= depth {
 			// One of them may end it.
 			if i, depth, within = bytewise(text, i, i+n, depth, within); depth == 0 {
-				break
+				return i, 0
 			}
 			continue
 		}
@@ -52,12 +65,8 @@ func (s *Scanner) container() ([]byte, error) {
 			i++
 		}
 	}
-	if i, depth, _ = bytewise(text, i, len(text), depth, within); depth > 0 {
-		s.pos = len(text)
-		return nil, ErrTruncated
-	}
-	s.pos = i
-	return text[start:i], nil
+	i, depth, _ = bytewise(text, i, len(text), depth, within)
+	return i, depth
 }
 
 // brackets counts those of a word that stand outside strings, among its first n

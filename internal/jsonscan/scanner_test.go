@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"esferry/internal/jsonscan"
 )
 
@@ -144,68 +142,4 @@ func compare(t *testing.T, text string, got [][]byte) {
 			t.Errorf("%q: value %d: got %s, want %s", text, i, got[i], want[i])
 		}
 	}
-}
-
-// ending gives where the object or array ends that text begins with, by looking at
-// one byte after the other; 0 where it does not end.
-func ending(text string) int {
-	depth, within, escaped := 0, false, false
-	for i, c := range []byte(text) {
-		switch {
-		case escaped:
-			escaped = false
-		case c == '"':
-			within = !within
-		case within:
-			escaped = c == '\\'
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		}
-	}
-	return 0
-}
-
-func checkEnding(t rapid.TB, text string) {
-	t.Helper()
-	want := ending(text)
-	got, err := jsonscan.New([]byte(text)).Value()
-	if len(got) != want || (err == nil) != (want > 0) || err != nil && !errors.Is(err, jsonscan.ErrTruncated) {
-		t.Fatalf("%q: got %q, %v, want %d bytes", text, got, err, want)
-	}
-}
-
-// TestContainersEndWhereBytesSay draws texts of what counts and of what looks like
-// it: bytes that differ from a bracket, a quote or a backslash in one bit.
-func TestContainersEndWhereBytesSay(t *testing.T) {
-	t.Parallel()
-	const dense = "{}[]\"\\"
-	likes := dense + "|~^_zyZY+;:= \xa2\xdb\xdd\xfb\xfd\xdc\x00\x7f\xff"
-	rapid.Check(t, func(t *rapid.T) {
-		var text strings.Builder
-		text.WriteString(rapid.SampledFrom([]string{"{", "["}).Draw(t, "opening"))
-		for range rapid.IntRange(0, 30).Draw(t, "parts") {
-			among := rapid.SampledFrom([]string{dense, likes, "abc"}).Draw(t, "among")
-			part := rapid.SliceOfN(rapid.SampledFrom([]byte(among)), 0, 20).Draw(t, "part")
-			text.Write(part)
-		}
-		// Long enough that it ends in the middle as well as at the end.
-		text.WriteString(rapid.SampledFrom([]string{"", `"`, "}]}]}]}]", `"}]}]}]}]}]`}).Draw(t, "ending"))
-		checkEnding(t, text.String())
-	})
-}
-
-// FuzzContainer is the same of any bytes.
-func FuzzContainer(f *testing.F) {
-	f.Add(`{"a":["}",{"b":"\\\""}]}}`)
-	f.Add(`{"message":"` + strings.Repeat(`the \"quick\" {brown} fox `, 9) + `","n":[1,[2,[3]]]} `)
-	f.Add(`["` + strings.Repeat(`\\`, 31) + `"]]`)
-	f.Fuzz(func(t *testing.T, text string) {
-		if text != "" && (text[0] == '{' || text[0] == '[') {
-			checkEnding(t, text)
-		}
-	})
 }
