@@ -46,6 +46,9 @@ type Options struct {
 	Query json.RawMessage
 	// IDsOnly leaves _source out.
 	IDsOnly bool
+	// Unnumbered leaves sequence numbers and primary terms out: engines take a
+	// twentieth less for a document without them.
+	Unnumbered bool
 	// Types keeps each document's type and parent, for indices of several types;
 	// otherwise they are not told.
 	Types bool

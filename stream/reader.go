@@ -157,7 +157,7 @@ func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
 	o := s.reader.pages.options
 	for {
 		scan := cluster.Scan{
-			Position: s.position, Window: s.window, Query: o.Query, Size: s.size, KeepAlive: o.KeepAlive, IDsOnly: o.IDsOnly,
+			Position: s.position, Window: s.window, Query: o.Query, Size: s.size, KeepAlive: o.KeepAlive, IDsOnly: o.IDsOnly, Unnumbered: o.Unnumbered,
 		}
 		if span := s.window.Span(); s.reader.pages.single(span) {
 			s.size = int(span)

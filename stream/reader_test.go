@@ -173,11 +173,11 @@ func TestReadAsksForWhatItIsTold(t *testing.T) {
 		}
 	}
 	read(stream.Options{})
-	read(stream.Options{Query: json.RawMessage(`{"term":{"x":1}}`), IDsOnly: true, KeepAlive: time.Hour, PageDocs: 20000})
-	if s := e.scans[0]; s.Position != p || s.Window != window || len(s.Query) > 0 || s.IDsOnly || s.KeepAlive != 5*time.Minute || s.Size != 512 {
+	read(stream.Options{Query: json.RawMessage(`{"term":{"x":1}}`), IDsOnly: true, Unnumbered: true, KeepAlive: time.Hour, PageDocs: 20000})
+	if s := e.scans[0]; s.Position != p || s.Window != window || len(s.Query) > 0 || s.IDsOnly || s.Unnumbered || s.KeepAlive != 5*time.Minute || s.Size != 512 {
 		t.Errorf("got scan %+v", s)
 	}
-	if s := e.scans[1]; string(s.Query) != `{"term":{"x":1}}` || !s.IDsOnly || s.KeepAlive != time.Hour || s.Size != 10000 {
+	if s := e.scans[1]; string(s.Query) != `{"term":{"x":1}}` || !s.IDsOnly || !s.Unnumbered || s.KeepAlive != time.Hour || s.Size != 10000 {
 		t.Errorf("got scan %+v, want the options", s)
 	}
 }

@@ -263,6 +263,7 @@ func TestASearchAsksThePrimaryByName(t *testing.T) {
 	faultcase.Shows(t, 13, "a search asks the primary by name")
 	f := func(root, want string) {
 		t.Helper()
+		unnumbered := false
 		c := answering(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/" {
 				fixed(200, root)(w, r)
@@ -274,18 +275,24 @@ func TestASearchAsksThePrimaryByName(t *testing.T) {
 			if r.URL.Query().Has("filter_path") && strings.HasSuffix(r.URL.Path, "_search") {
 				t.Error("a page is filtered, so that the engine rewrites its documents")
 			}
+			asked, err := io.ReadAll(r.Body)
+			if numbers := strings.Contains(string(asked), "seq_no_primary_term"); err != nil || numbers == unnumbered {
+				t.Errorf("got %s, %v, want sequence numbers: %t", asked, err, !unnumbered)
+			}
 			fixed(200, `{}`)(w, r)
 		})
 		if _, err := c.Probe(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		p := shard.Position{Shard: shard.ID{Index: "i", Number: 2}, Node: "node-7"}
-		page, err := c.OpenScroll(context.WithoutCancel(t.Context()), cluster.Scan{Position: p, Window: shard.Window{Shard: p.Shard, To: 5}, Size: 10, KeepAlive: time.Minute})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := page.Body.Close(); err != nil {
-			t.Error(err)
+		for _, unnumbered = range []bool{false, true} {
+			page, err := c.OpenScroll(context.WithoutCancel(t.Context()), cluster.Scan{Position: p, Window: shard.Window{Shard: p.Shard, To: 5}, Size: 10, KeepAlive: time.Minute, Unnumbered: unnumbered})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := page.Body.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 	f(`{"cluster_name":"c","cluster_uuid":"u","version":{"number":"8.19.0"}}`, "_shards:2|_only_nodes:node-7")

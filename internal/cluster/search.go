@@ -25,6 +25,8 @@ type Scan struct {
 	KeepAlive time.Duration
 	// IDsOnly leaves _source out.
 	IDsOnly bool
+	// Unnumbered leaves _seq_no and _primary_term out.
+	Unnumbered bool
 }
 
 // Page is one scroll page as it comes from the wire. The body must be closed.
@@ -45,7 +47,7 @@ func (c *Cluster) OpenScroll(ctx context.Context, s Scan) (Page, error) {
 	query := map[string]any{
 		"size": s.Size, "sort": []string{"_doc"}, "version": true, "query": filter(s.Window, s.Query),
 	}
-	if c.identity.AtLeast(6, 7) {
+	if !s.Unnumbered && c.identity.AtLeast(6, 7) {
 		query["seq_no_primary_term"] = true
 	}
 	r := request{

@@ -52,6 +52,8 @@ type choice struct {
 	holds func(key digest.Hash) bool
 	// share of all documents that this is, about.
 	share float64
+	// numbered: their sequence numbers are asked for, too.
+	numbered bool
 }
 
 // taker is told of the documents of one attempt at a window, and of its end.
@@ -142,7 +144,7 @@ func (e *examination) lookAgain(ctx context.Context, doubtful *verify.Doubtful, 
 	defer func() { err = errors.Join(err, spool.Close()) }()
 	chosen := choice{
 		holds: func(key digest.Hash) bool { return doubtful.Holds(key) && e.sample.holds(key) },
-		share: e.sample.share * doubtful.Share(),
+		share: e.sample.share * doubtful.Share(), numbered: true,
 	}
 	if err := e.tellSpool(ctx, chosen, spool); err != nil {
 		return err
@@ -309,7 +311,7 @@ func (e *examination) documents(side reconcile.Side, chosen choice) *documents {
 	}
 	few := e.content && chosen.share <= fewEnough
 	d := &documents{chosen: chosen}
-	pages := how(stream.Options{IDsOnly: !e.content || few, Query: e.query, Ahead: true})
+	pages := how(stream.Options{IDsOnly: !e.content || few, Query: e.query, Unnumbered: !chosen.numbered, Ahead: true})
 	pages.PageBytes *= comparedPages
 	d.reader = stream.NewReader(on, ix.ferry.budget, pages)
 	if few {

@@ -36,7 +36,7 @@ func (r *reconciliation) narrow(ctx context.Context) (done bool, err error) {
 	}
 	chosen := choice{
 		holds: func(key digest.Hash) bool { _, holds := differ[key]; return holds },
-		share: float64(len(differ)) / float64(max(1, e.found.Source.Docs)),
+		share: float64(len(differ)) / float64(max(1, e.found.Source.Docs)), numbered: true,
 	}
 	return true, e.tellSpool(ctx, chosen, r.spool)
 }
