@@ -8,7 +8,8 @@
 //  2. wait for room in the budget, then read the page into one buffer;
 //  3. cut it, and refuse it unless every shard answered in full;
 //  4. hand the batch on, ask for the next page; with Options.Ahead that is done as
-//     soon as the page has named its scroll, while the rest of it is under way;
+//     soon as the page has named its scroll, and the page is cut and handed on in
+//     pieces, each while the rest of it is under way;
 //  5. end when as many documents came as the first page announced.
 //
 // A page is never asked for twice: the second answer would be the next page.

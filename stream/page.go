@@ -25,22 +25,28 @@ type Page struct {
 	shards                    struct{ total, successful, failed int64 }
 	failures                  []byte
 	failure                   []byte
+
+	// inflow brings the rest of it; nil where all is there.
+	inflow *inflow
 }
 
 // Cut reads a scroll page without decoding documents (protocol 6). It fails on
 // a page that ends early and on one that is not a search's answer; it does not
 // judge whether the answer covers everything, which Whole does. The documents are appended to docs, whose memory may be used again.
 func Cut(buf []byte, docs []batch.Doc) (*Page, error) {
-	s := jsonscan.New(buf)
 	p := &Page{Total: -1, Docs: docs}
-	err := s.Object(func(key []byte) error { return p.top(s, key) })
-	if err == nil {
-		err = s.End()
-	}
-	if err != nil {
+	if err := p.cut(buf); err != nil {
 		return nil, fmt.Errorf("cut a page of %d bytes: %w", len(buf), err)
 	}
 	return p, nil
+}
+
+func (p *Page) cut(buf []byte) error {
+	s := jsonscan.New(buf)
+	if err := s.Object(func(key []byte) error { return p.top(s, key) }); err != nil {
+		return err
+	}
+	return s.End()
 }
 
 // Whole reports what makes the page a partial answer: a shard that failed or
@@ -118,20 +124,39 @@ func (p *Page) hits(s *jsonscan.Scanner, key []byte) error {
 			return s.Skip()
 		})
 	case "hits":
-		return s.Array(func() error {
-			p.Docs = append(p.Docs, batch.Doc{SeqNo: -1})
-			d := &p.Docs[len(p.Docs)-1]
-			if err := s.Object(func(key []byte) error { return member(s, d, key) }); err != nil {
-				return err
-			}
-			if d.ID == nil {
-				return errors.New("a document has no _id")
-			}
-			return nil
-		})
+		return s.Array(func() error { return p.hit(s) })
 	default:
 		return s.Skip()
 	}
+}
+
+// hit cuts one document. What it cannot read may be under way still, as may be what
+// follows the page's last one.
+func (p *Page) hit(s *jsonscan.Scanner) error {
+	at, err := s.Pos(), p.document(s)
+	for err != nil && !p.inflow.whole() {
+		p.Docs = p.Docs[:len(p.Docs)-1]
+		if err := p.advance(s, at); err != nil {
+			return err
+		}
+		err = p.document(s)
+	}
+	if err == nil && !p.inflow.whole() && p.inflow.here-s.Pos() < ending {
+		return p.advance(s, s.Pos())
+	}
+	return err
+}
+
+func (p *Page) document(s *jsonscan.Scanner) error {
+	p.Docs = append(p.Docs, batch.Doc{SeqNo: -1})
+	d := &p.Docs[len(p.Docs)-1]
+	if err := s.Object(func(key []byte) error { return member(s, d, key) }); err != nil {
+		return err
+	}
+	if d.ID == nil {
+		return errors.New("a document has no _id")
+	}
+	return nil
 }
 
 func member(s *jsonscan.Scanner, d *batch.Doc, key []byte) error {

@@ -52,7 +52,8 @@ type Options struct {
 	// Types keeps each document's type and parent, for indices of several types;
 	// otherwise they are not told.
 	Types bool
-	// Ahead asks for a scroll's next page while one is cut and consumed. It is for
+	// Ahead asks for a scroll's next page while one is cut and consumed, and gives a
+	// page's documents while the rest of it is under way, in several batches. It is for
 	// consumers that do not keep the engine waiting with an answer under way.
 	Ahead bool
 	// Pace bounds how fast the engine is asked; nil does not.
@@ -63,6 +64,8 @@ type Options struct {
 type pager struct {
 	budget  *batch.Budget
 	options Options
+	// piece is how many bytes of a page are cut and handed on together.
+	piece int
 	// docBytes is what documents weighed lately, 0 before any was seen; it sizes
 	// the next pages.
 	docBytes atomic.Int64
@@ -75,7 +78,7 @@ func newPager(budget *batch.Budget, o Options) *pager {
 	if o.KeepAlive == 0 {
 		o.KeepAlive = 5 * time.Minute
 	}
-	return &pager{budget: budget, options: o}
+	return &pager{budget: budget, options: o, piece: pieceBytes}
 }
 
 // weight is what a document is taken to weigh.

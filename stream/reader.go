@@ -68,13 +68,14 @@ func (r *Reader) Read(ctx context.Context, p shard.Position, w shard.Window) ite
 		ctx, stop := context.WithCancel(ctx)
 		defer s.close(ctx)
 		defer s.drop(stop)
-		for {
-			b, err := s.next(ctx)
-			if err != nil {
-				yield(nil, s.interrupted(ctx, err))
+		for more := true; more; {
+			var err error
+			more, err = s.next(ctx, func(b *batch.Batch) bool { return yield(b, nil) })
+			if errors.Is(err, errStopped) {
 				return
 			}
-			if b == nil || !yield(b, nil) {
+			if err != nil {
+				yield(nil, s.interrupted(ctx, err))
 				return
 			}
 		}
@@ -96,16 +97,30 @@ type scroll struct {
 	ahead func() (cluster.Page, error)
 }
 
-// next gives the next batch, or nil at the window's end.
-func (s *scroll) next(ctx context.Context) (*batch.Batch, error) {
-	first := s.total < 0
+// next gives the next page's documents to yield; more is false at the window's end.
+func (s *scroll) next(ctx context.Context, yield func(*batch.Batch) bool) (more bool, err error) {
 	if s.seen == s.total {
-		return nil, nil
+		return false, nil
 	}
 	wire, err := s.fetch(ctx)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
+	pages := s.reader.pages
+	if pages.options.Ahead && s.total >= 0 && wire.Length > int64(pages.piece) && wire.Length <= maxPage {
+		return true, s.pieces(ctx, wire, yield)
+	}
+	b, err := s.whole(ctx, wire)
+	if b != nil && !yield(b) {
+		err = errStopped
+	}
+	return b != nil || s.total < 0, err
+}
+
+// whole gives a page's documents at once; none of a first page that is to be asked for
+// anew, and at the window's end.
+func (s *scroll) whole(ctx context.Context, wire cluster.Page) (*batch.Batch, error) {
+	first := s.total < 0
 	page, room, err := s.receive(ctx, wire)
 	if err != nil {
 		return nil, err
@@ -115,7 +130,7 @@ func (s *scroll) next(ctx context.Context) (*batch.Batch, error) {
 		room.Release()
 		s.close(ctx)
 		s.id, s.size = "", s.reader.pages.docs()
-		return s.next(ctx)
+		return nil, nil
 	}
 	if first {
 		s.total = page.Total
@@ -125,7 +140,10 @@ func (s *scroll) next(ctx context.Context) (*batch.Batch, error) {
 		room.Release()
 		return nil, errors.New("the search was terminated early on its first page")
 	}
-	if err := s.judge(page); err != nil {
+	if err = s.judgePage(page); err == nil {
+		err = s.judgeDocs(page.Docs)
+	}
+	if err != nil {
 		room.Release()
 		return nil, err
 	}
@@ -207,8 +225,11 @@ func (s *scroll) askAhead(ctx context.Context, start []byte) {
 	if !s.reader.pages.options.Ahead || s.total < 0 || s.total-s.seen <= int64(s.size) {
 		return
 	}
-	s.name(scrollID(start))
-	id := s.id
+	id := scrollID(start)
+	if id == "" {
+		return
+	}
+	s.name(id)
 	var next cluster.Page
 	g, _ := group.New(ctx)
 	g.Go("next page of "+s.window.String(), func(context.Context) (err error) {
@@ -276,30 +297,42 @@ func (s *scroll) name(id string) {
 	}
 }
 
-// judge refuses a page that does not cover what was asked.
-func (s *scroll) judge(p *Page) error {
+// judgePage refuses a page that does not cover what was asked.
+func (s *scroll) judgePage(p *Page) error {
 	if err := p.Whole(); err != nil {
 		return err
 	}
 	if s.total < 0 {
 		return errors.New("the first page announces no total")
 	}
-	if s.seen > s.total || len(p.Docs) == 0 && s.seen < s.total {
-		return fmt.Errorf("%d documents came where %d were announced", s.seen, s.total)
+	if len(p.Docs) == 0 && s.seen < s.total {
+		return s.miscounted()
 	}
 	if s.id == "" && s.seen < s.total {
 		// Without its name the scan would begin anew, with the first page.
 		return errors.New("the page names no scroll to ask for the next one")
 	}
+	return nil
+}
+
+// judgeDocs refuses documents that were not announced, and such without a source.
+func (s *scroll) judgeDocs(docs []batch.Doc) error {
+	if s.seen > s.total {
+		return s.miscounted()
+	}
 	if s.reader.pages.options.IDsOnly {
 		return nil
 	}
-	for i := range p.Docs {
-		if p.Docs[i].Source == nil {
-			return fmt.Errorf("document %s: %w", p.Docs[i].ID, ErrNoSource)
+	for i := range docs {
+		if docs[i].Source == nil {
+			return fmt.Errorf("document %s: %w", docs[i].ID, ErrNoSource)
 		}
 	}
 	return nil
+}
+
+func (s *scroll) miscounted() error {
+	return fmt.Errorf("%d documents came where %d were announced", s.seen, s.total)
 }
 
 // interrupted wraps what ended the window early.

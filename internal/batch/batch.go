@@ -63,7 +63,7 @@ func (d Doc) Line(to *bytes.Buffer) error {
 	return nil
 }
 
-// Batch is the documents of one page and the window they belong to. It has one
+// Batch is the documents of one page, or of a piece of it, and the window they belong to. It has one
 // owner at a time; the last owner calls Release after the acknowledgement.
 type Batch struct {
 	Window     shard.Window

@@ -31,6 +31,12 @@ const fewEnough = 0.1
 // less for a document of a larger one, and nothing but its digest is kept.
 const comparedPages = 2
 
+// So many documents, or bytes of them, are told of at once while they are compared.
+const (
+	notedDocs  = 10_000
+	notedBytes = 8 << 20
+)
+
 // examination compares documents of an index by ids or contents. The first scan
 // gives digests; where they differ a second one finds the documents, and both
 // sides are asked about each before it counts.
@@ -263,11 +269,17 @@ func (e *examination) cut(ctx context.Context, on *cluster.Cluster, positions []
 // their bytes.
 func (e *examination) tell(ctx context.Context, documents iter.Seq2[*batch.Batch, error], chosen choice, to taker) (docs, bytes int64, err error) {
 	var h digest.Hasher
+	// Pages come in pieces of which each is too little to tell of.
+	var toldDocs, toldBytes int64
+	note := func() {
+		e.note(docs-toldDocs, bytes-toldBytes)
+		toldDocs, toldBytes = docs, bytes
+	}
 	for b, err := range documents {
 		if err != nil {
 			return docs, bytes, err
 		}
-		n, size := int64(len(b.Docs)), b.Bytes()
+		docs, bytes = docs+int64(len(b.Docs)), bytes+b.Bytes()
 		for i := range b.Docs {
 			if key := h.Key(&b.Docs[i]); err == nil && chosen.holds(key) {
 				err = to.take(&b.Docs[i], key, &h)
@@ -277,8 +289,12 @@ func (e *examination) tell(ctx context.Context, documents iter.Seq2[*batch.Batch
 		if err != nil {
 			return docs, bytes, err
 		}
-		docs, bytes = docs+n, bytes+size
-		e.note(n, size)
+		if docs-toldDocs >= notedDocs || bytes-toldBytes >= notedBytes {
+			note()
+		}
+	}
+	if docs > toldDocs {
+		note()
 	}
 	to.end()
 	return docs, bytes, ctx.Err()

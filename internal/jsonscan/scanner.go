@@ -23,6 +23,10 @@ func New(text []byte) *Scanner { return &Scanner{text: text} }
 // Pos is how many bytes lie behind.
 func (s *Scanner) Pos() int { return s.pos }
 
+// Resume goes on at a place of a text that begins with the one before, after an
+// ErrTruncated or without.
+func (s *Scanner) Resume(text []byte, pos int) { s.text, s.pos = text, pos }
+
 // Peek skips white space and gives the next byte, 0 at the end.
 func (s *Scanner) Peek() byte {
 	for s.pos < len(s.text) {

@@ -1,0 +1,27 @@
+package stream
+
+import (
+	"bytes"
+
+	"esferry/internal/batch"
+)
+
+// InPieces has a reader take pages in pieces of so many bytes.
+func (r *Reader) InPieces(bytes int) *Reader {
+	r.pages.piece = bytes
+	return r
+}
+
+// CutPieces cuts a page that comes in pieces of so many bytes, and gives what was
+// handed on, piece by piece.
+func CutPieces(text []byte, piece int) (page *Page, handed [][]batch.Doc, err error) {
+	f := &inflow{wire: bytes.NewReader(text), buf: make([]byte, len(text)), piece: piece, hand: func(docs []batch.Doc) error {
+		handed = append(handed, docs)
+		return nil
+	}}
+	if err := f.take(piece); err != nil {
+		return nil, nil, err
+	}
+	page, err = cutInflow(f, nil)
+	return page, handed, err
+}

@@ -1,0 +1,153 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync/atomic"
+
+	"esferry/internal/batch"
+	"esferry/internal/cluster"
+	"esferry/internal/jsonscan"
+)
+
+const (
+	// pieceBytes of a page are cut and handed on together: few enough that a
+	// processor still has them at hand when the consumer looks at them.
+	pieceBytes = 512 << 10
+	// ending is more than what follows a page's last document.
+	ending = 256
+)
+
+// errStopped says that the consumer wants no more.
+var errStopped = errors.New("the consumer stopped")
+
+// inflow is a page on its way.
+type inflow struct {
+	wire io.Reader
+	// buf is as long as the page, and here is how much of it has come.
+	buf         []byte
+	here, piece int
+	// hand gives the documents on that were cut out of what came.
+	hand func(docs []batch.Doc) error
+	// handed is how many were.
+	handed int
+	// err is what ended it early.
+	err error
+}
+
+// whole reports whether all of the page is there, or none is on its way.
+func (f *inflow) whole() bool { return f == nil || f.here == len(f.buf) }
+
+// take takes up to so many bytes more off the wire.
+func (f *inflow) take(most int) error {
+	n, err := io.ReadFull(f.wire, f.buf[f.here:min(len(f.buf), f.here+most)])
+	if f.here += n; err != nil {
+		f.err = fmt.Errorf("read a page of %d bytes: %w", len(f.buf), err)
+	}
+	return f.err
+}
+
+// advance hands on what was cut, and has the scanner go on at a place of a text that
+// is a piece longer.
+func (p *Page) advance(s *jsonscan.Scanner, at int) error {
+	f := p.inflow
+	if err := f.handOn(p.Docs); err != nil {
+		return err
+	}
+	if err := f.take(f.piece); err != nil {
+		return err
+	}
+	s.Resume(f.buf[:f.here], at)
+	return nil
+}
+
+// handOn hands on those of a page's documents that were not yet.
+func (f *inflow) handOn(docs []batch.Doc) error {
+	fresh := docs[f.handed:len(docs):len(docs)]
+	if f.handed = len(docs); len(fresh) > 0 {
+		f.err = f.hand(fresh)
+	}
+	return f.err
+}
+
+// cutInflow cuts a page of which a beginning has come, as Cut does, and hands its
+// documents on while the rest is under way. Where something else than a document
+// goes over the end of a piece, all of the page is waited for, and cut once more:
+// what was handed on comes first again.
+func cutInflow(f *inflow, docs []batch.Doc) (*Page, error) {
+	p := &Page{Total: -1, Docs: docs, inflow: f}
+	err := p.cut(f.buf[:f.here])
+	if (err != nil || !f.whole()) && f.err == nil && f.take(len(f.buf)) == nil {
+		p = &Page{Total: -1}
+		err = p.cut(f.buf)
+	}
+	switch {
+	case f.err != nil:
+		return nil, f.err
+	case err != nil:
+		return nil, fmt.Errorf("cut a page of %d bytes: %w", len(f.buf), err)
+	}
+	return p, f.handOn(p.Docs)
+}
+
+// pieces receives a page piece by piece, and gives each piece's documents to yield.
+func (s *scroll) pieces(ctx context.Context, wire cluster.Page, yield func(*batch.Batch) bool) error {
+	defer wire.Body.Close()
+	pages := s.reader.pages
+	room, err := pages.budget.Room(ctx, wire.Length)
+	if err != nil {
+		return err
+	}
+	l := &lent{room: room}
+	defer l.borrow()()
+	f := &inflow{wire: wire.Body, buf: room.Buf, piece: pages.piece, hand: func(docs []batch.Doc) error {
+		s.seen += int64(len(docs))
+		if err := s.judgeDocs(docs); err != nil {
+			return err
+		}
+		pages.untype(docs)
+		if !yield(batch.New(s.window, docs, l.borrow())) {
+			return errStopped
+		}
+		return nil
+	}}
+	page, err := s.cutPieces(ctx, f, slices.Grow(room.Docs, min(s.size, len(room.Buf)/firstIDBytes)))
+	if err != nil {
+		// Also a torn page names its scroll, which has to be freed.
+		s.name(scrollID(f.buf[:f.here]))
+		return err
+	}
+	s.name(page.ScrollID)
+	room.Docs = page.Docs
+	pages.weigh(wire.Length, len(page.Docs))
+	s.lane.Spent(len(page.Docs), wire.Length)
+	return s.judgePage(page)
+}
+
+// cutPieces cuts a page from its beginning on, with which the next one is asked for.
+func (s *scroll) cutPieces(ctx context.Context, f *inflow, docs []batch.Doc) (*Page, error) {
+	if err := f.take(min(preface, f.piece)); err != nil {
+		return nil, err
+	}
+	s.askAhead(ctx, f.buf[:f.here])
+	return cutInflow(f, docs)
+}
+
+// lent is a room that several batches hold at the same time.
+type lent struct {
+	room  *batch.Room
+	users atomic.Int32
+}
+
+// borrow gives what ends one use of it; the last one gives it back.
+func (l *lent) borrow() (release func()) {
+	l.users.Add(1)
+	return func() {
+		if l.users.Add(-1) == 0 {
+			l.room.Release()
+		}
+	}
+}
