@@ -1,7 +1,7 @@
 package stream
 
 import (
-	"bytes"
+	"io"
 
 	"esferry/internal/batch"
 )
@@ -14,8 +14,8 @@ func (r *Reader) InPieces(bytes int) *Reader {
 
 // CutPieces cuts a page that comes in pieces of so many bytes, and gives what was
 // handed on, piece by piece.
-func CutPieces(text []byte, piece int) (page *Page, handed [][]batch.Doc, err error) {
-	f := &inflow{wire: bytes.NewReader(text), buf: make([]byte, len(text)), piece: piece, hand: func(docs []batch.Doc) error {
+func CutPieces(wire io.Reader, length, piece int) (page *Page, handed [][]batch.Doc, err error) {
+	f := &inflow{wire: wire, buf: make([]byte, length), piece: piece, hand: func(docs []batch.Doc) error {
 		handed = append(handed, docs)
 		return nil
 	}}

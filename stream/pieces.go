@@ -51,13 +51,14 @@ func (f *inflow) take(most int) error {
 }
 
 // advance hands on what was cut, and has the scanner go on at a place of a text that
-// is a piece longer.
+// is a piece longer: at least as long as what already is there of a document, so that
+// a giant one is not looked through time and again.
 func (p *Page) advance(s *jsonscan.Scanner, at int) error {
 	f := p.inflow
 	if err := f.handOn(p.Docs); err != nil {
 		return err
 	}
-	if err := f.take(f.piece); err != nil {
+	if err := f.take(max(f.piece, f.here-at)); err != nil {
 		return err
 	}
 	s.Resume(f.buf[:f.here], at)

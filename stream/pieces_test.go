@@ -24,7 +24,7 @@ import (
 func checkPieces(t rapid.TB, text string, piece int) (pieces int) {
 	t.Helper()
 	want, wrong := stream.Cut([]byte(text), nil)
-	got, handed, err := stream.CutPieces([]byte(text), piece)
+	got, handed, err := stream.CutPieces(strings.NewReader(text), len(text), piece)
 	if (err == nil) != (wrong == nil) {
 		t.Fatalf("%q in pieces of %d bytes: got %v, want %v", text, piece, err, wrong)
 	}
@@ -80,7 +80,27 @@ func TestPiecesAreThePage(t *testing.T) {
 	})
 }
 
-// FuzzPieces is the same of any text.
+// TestAGiantDocumentIsReadOnce: not once for each piece of it.
+func TestAGiantDocumentIsReadOnce(t *testing.T) {
+	t.Parallel()
+	const piece = 500
+	reads := 0
+	text := page("2", a+","+hit(`"b"`, 1, `{"x":"`+strings.Repeat("x", 1000*piece)+`"}`))
+	_, handed, err := stream.CutPieces(countedReads{strings.NewReader(text), &reads}, len(text), piece)
+	if err != nil || len(handed) != 2 || reads > 20 {
+		t.Errorf("got %d reads and %d hands, %v, want two hands, and reads that double", reads, len(handed), err)
+	}
+}
+
+// countedReads counts reads.
+type countedReads struct {
+	io.Reader
+	n *int
+}
+
+func (r countedReads) Read(p []byte) (int, error) { *r.n++; return r.Reader.Read(p) }
+
+// FuzzPieces is TestPiecesAreThePage for any text.
 func FuzzPieces(f *testing.F) {
 	f.Add(page("2", a+","+b), 300)
 	f.Add(page("2", a+strings.Repeat(" ", 300)+","+b), 7)
