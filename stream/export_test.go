@@ -22,6 +22,8 @@ func CutPieces(wire io.Reader, length, piece int) (page *Page, handed [][]batch.
 	if err := f.take(piece); err != nil {
 		return nil, nil, err
 	}
-	page, err = cutInflow(f, nil)
+	if page, err = cutInflow(f, nil); err == nil {
+		err = f.handOn(page.Docs)
+	}
 	return page, handed, err
 }

@@ -81,7 +81,7 @@ func (f *Fetcher) page(ctx context.Context, lane *batch.Lane, keys []cluster.Key
 			f.pages.weigh(wire.Length, n)
 			continue
 		}
-		room, _, err := f.pages.receive(ctx, wire, n, nil)
+		room, _, err := f.pages.receive(ctx, wire, n)
 		if err != nil {
 			return nil, 0, &interruption{err}
 		}

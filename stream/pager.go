@@ -144,11 +144,9 @@ func (p *pager) weigh(bytes int64, docs int) {
 	p.docBytes.Store(now)
 }
 
-// receive waits for room and reads a page of at most docs documents into it. begun,
-// unless it is nil, gets the page's beginning, where it names its scroll, while the
-// rest is under way. With an error it gives the beginning of what it got, for which no
-// room is held.
-func (p *pager) receive(ctx context.Context, wire cluster.Page, docs int, begun func(start []byte)) (*batch.Room, []byte, error) {
+// receive waits for room and reads a page of at most docs documents into it. With an
+// error it gives the beginning of what it got, for which no room is held.
+func (p *pager) receive(ctx context.Context, wire cluster.Page, docs int) (*batch.Room, []byte, error) {
 	defer wire.Body.Close()
 	if wire.Length > maxPage {
 		start, _ := io.ReadAll(io.LimitReader(wire.Body, preface)) //nolint:errcheck // it is an error already
@@ -162,7 +160,7 @@ func (p *pager) receive(ctx context.Context, wire cluster.Page, docs int, begun 
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := p.read(wire, room, docs, begun); err != nil {
+	if err := p.read(wire, room, docs); err != nil {
 		start := bytes.Clone(room.Buf[:min(len(room.Buf), preface)])
 		room.Release()
 		return nil, start, err
@@ -173,17 +171,9 @@ func (p *pager) receive(ctx context.Context, wire cluster.Page, docs int, begun 
 // read takes a page off the wire, and leaves in the room what it got of it. One
 // of unknown length that grows far over what pages aim at is given up, and the
 // next ones are asked for smaller.
-func (p *pager) read(wire cluster.Page, room *batch.Room, docs int, begun func(start []byte)) error {
+func (p *pager) read(wire cluster.Page, room *batch.Room, docs int) error {
 	if wire.Length >= 0 {
-		n, err := io.ReadFull(wire.Body, room.Buf[:min(len(room.Buf), preface)])
-		if err == nil {
-			if begun != nil {
-				begun(room.Buf[:n])
-			}
-			var rest int
-			rest, err = io.ReadFull(wire.Body, room.Buf[n:])
-			n += rest
-		}
+		n, err := io.ReadFull(wire.Body, room.Buf)
 		if room.Buf = room.Buf[:n]; err != nil {
 			return fmt.Errorf("read a page of %d bytes: %w", wire.Length, err)
 		}

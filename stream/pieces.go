@@ -75,7 +75,7 @@ func (f *inflow) handOn(docs []batch.Doc) error {
 }
 
 // cutInflow cuts a page of which a beginning has come, as Cut does, and hands its
-// documents on while the rest is under way. Where something else than a document
+// documents on while the rest is under way; the last ones are left to its caller. Where something else than a document
 // goes over the end of a piece, all of the page is waited for, and cut once more:
 // what was handed on comes first again.
 func cutInflow(f *inflow, docs []batch.Doc) (*Page, error) {
@@ -91,7 +91,7 @@ func cutInflow(f *inflow, docs []batch.Doc) (*Page, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cut a page of %d bytes: %w", len(f.buf), err)
 	}
-	return p, f.handOn(p.Docs)
+	return p, nil
 }
 
 // pieces receives a page piece by piece, and gives each piece's documents to yield.
@@ -125,7 +125,10 @@ func (s *scroll) pieces(ctx context.Context, wire cluster.Page, yield func(*batc
 	room.Docs = page.Docs
 	pages.weigh(wire.Length, len(page.Docs))
 	s.lane.Spent(len(page.Docs), wire.Length)
-	return s.judgePage(page)
+	if err := s.judgePage(page); err != nil {
+		return err
+	}
+	return f.handOn(page.Docs)
 }
 
 // cutPieces cuts a page from its beginning on, with which the next one is asked for.

@@ -106,8 +106,7 @@ func (s *scroll) next(ctx context.Context, yield func(*batch.Batch) bool) (more 
 	if err != nil {
 		return false, err
 	}
-	pages := s.reader.pages
-	if pages.options.Ahead && s.total >= 0 && wire.Length > int64(pages.piece) && wire.Length <= maxPage {
+	if s.reader.pages.options.Ahead && s.total >= 0 && wire.Length >= 0 && wire.Length <= maxPage {
 		return true, s.pieces(ctx, wire, yield)
 	}
 	b, err := s.whole(ctx, wire)
@@ -222,7 +221,7 @@ func (s *scroll) ask(ctx context.Context, id string) (cluster.Page, error) {
 // askAhead asks for the page after one that begins so, and is still under way, unless
 // it is the last.
 func (s *scroll) askAhead(ctx context.Context, start []byte) {
-	if !s.reader.pages.options.Ahead || s.total < 0 || s.total-s.seen <= int64(s.size) {
+	if s.total-s.seen <= int64(s.size) {
 		return
 	}
 	id := scrollID(start)
@@ -271,7 +270,7 @@ func (s *scroll) abandon(ctx context.Context, page cluster.Page) {
 // it is given back.
 func (s *scroll) receive(ctx context.Context, wire cluster.Page) (*Page, *batch.Room, error) {
 	pages := s.reader.pages
-	room, start, err := pages.receive(ctx, wire, s.size, func(start []byte) { s.askAhead(ctx, start) })
+	room, start, err := pages.receive(ctx, wire, s.size)
 	if err != nil {
 		// Also a torn page names its scroll, which has to be freed.
 		s.name(scrollID(start))

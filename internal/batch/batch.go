@@ -50,10 +50,13 @@ func (d Doc) Size() int {
 	return len(d.ID) + len(d.Routing) + len(d.Type) + len(d.Parent) + len(d.Source)
 }
 
+// InOneLine reports whether Source has no line breaks.
+func (d Doc) InOneLine() bool { return d.OneLine || bytes.IndexByte(d.Source, '\n') < 0 }
+
 // Line appends the document's _source as one line, as a bulk body wants it. A
 // source with line breaks is compacted; nothing else of it is touched (protocol 6).
 func (d Doc) Line(to *bytes.Buffer) error {
-	if d.OneLine || bytes.IndexByte(d.Source, '\n') < 0 {
+	if d.InOneLine() {
 		to.Write(d.Source)
 		return nil
 	}
@@ -63,8 +66,9 @@ func (d Doc) Line(to *bytes.Buffer) error {
 	return nil
 }
 
-// Batch is the documents of one page, or of a piece of it, and the window they belong to. It has one
-// owner at a time; the last owner calls Release after the acknowledgement.
+// Batch is the documents of one page, or of a piece of it, and the window they
+// belong to. It has one owner at a time; the last owner calls Release after the
+// acknowledgement.
 type Batch struct {
 	Window     shard.Window
 	Docs       []Doc

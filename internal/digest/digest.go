@@ -91,7 +91,7 @@ func (h *Hasher) Key(d *batch.Doc) Hash {
 // so that a source with line breaks equals what arrived of it. An error says
 // that the source is not JSON.
 func (h *Hasher) Content(d *batch.Doc) (Hash, error) {
-	if d.OneLine || bytes.IndexByte(d.Source, '\n') < 0 {
+	if d.InOneLine() {
 		return Hash(xxh3.Hash128(d.Source)), nil
 	}
 	h.line.Reset()
