@@ -1,7 +1,9 @@
 package stream
 
 import (
+	"bytes"
 	"io"
+	"slices"
 
 	"esferry/internal/batch"
 )
@@ -13,9 +15,13 @@ func (r *Reader) InPieces(bytes int) *Reader {
 }
 
 // CutPieces cuts a page that comes in pieces of so many bytes, and gives what was
-// handed on, piece by piece.
-func CutPieces(wire io.Reader, length, piece int) (page *Page, handed [][]batch.Doc, err error) {
-	f := &inflow{wire: wire, buf: make([]byte, length), piece: piece, hand: func(docs []batch.Doc) error {
+// handed on, piece by piece; its consumer uses it until the end, or is done with it
+// at once.
+func CutPieces(wire io.Reader, length, piece int, keeps bool) (page *Page, handed [][]batch.Doc, err error) {
+	f := &inflow{wire: wire, buf: make([]byte, length), left: length, piece: piece, idle: func() bool { return !keeps }, hand: func(docs []batch.Doc) error {
+		if !keeps {
+			docs = cloned(docs)
+		}
 		handed = append(handed, docs)
 		return nil
 	}}
@@ -26,4 +32,15 @@ func CutPieces(wire io.Reader, length, piece int) (page *Page, handed [][]batch.
 		err = f.handOn(page.Docs)
 	}
 	return page, handed, err
+}
+
+// cloned gives documents that own their bytes.
+func cloned(docs []batch.Doc) []batch.Doc {
+	own := slices.Clone(docs)
+	for i := range own {
+		for _, part := range []*[]byte{&own[i].ID, &own[i].Routing, &own[i].Type, &own[i].Parent, &own[i].Source} {
+			*part = bytes.Clone(*part)
+		}
+	}
+	return own
 }

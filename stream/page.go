@@ -18,8 +18,10 @@ type Page struct {
 	// Total is the count of documents that the whole scan announces, -1 where
 	// it does not say.
 	Total int64
-	// Docs of this page.
+	// Docs of this page, less those that are gone: handed on and let go of while the
+	// rest of the page was under way.
 	Docs []batch.Doc
+	gone int
 
 	timedOut, terminatedEarly bool
 	shards                    struct{ total, successful, failed int64 }
@@ -48,6 +50,9 @@ func (p *Page) cut(buf []byte) error {
 	}
 	return s.End()
 }
+
+// Count is how many documents the page had.
+func (p *Page) Count() int { return p.gone + len(p.Docs) }
 
 // Whole reports what makes the page a partial answer: a shard that failed or
 // did not answer, a time-out, a count of shards other than one. That a page
@@ -82,7 +87,7 @@ func (p *Page) top(s *jsonscan.Scanner, key []byte) error {
 		return s.Bool(&p.terminatedEarly)
 	case "error":
 		raw, err := s.Value()
-		p.failure = raw
+		p.failure = bytes.Clone(raw)
 		return err
 	case "_shards":
 		return s.Object(func(key []byte) error { return p.shard(s, key) })
@@ -104,7 +109,7 @@ func (p *Page) shard(s *jsonscan.Scanner, key []byte) error {
 	default:
 		raw, err := s.Value()
 		if string(key) == "failures" {
-			p.failures = raw
+			p.failures = bytes.Clone(raw)
 		}
 		return err
 	}
@@ -131,7 +136,7 @@ func (p *Page) hits(s *jsonscan.Scanner, key []byte) error {
 }
 
 // hit cuts one document. What it cannot read may be under way still, as may be what
-// follows the page's last one.
+// follows.
 func (p *Page) hit(s *jsonscan.Scanner) error {
 	at, err := s.Pos(), p.document(s)
 	for err != nil && !p.inflow.whole() {
@@ -139,10 +144,18 @@ func (p *Page) hit(s *jsonscan.Scanner) error {
 		if err := p.advance(s, at); err != nil {
 			return err
 		}
+		at = s.Pos()
 		err = p.document(s)
 	}
-	if err == nil && !p.inflow.whole() && p.inflow.here-s.Pos() < ending {
-		return p.advance(s, s.Pos())
+	for err == nil && !p.inflow.whole() {
+		switch s.Peek() {
+		case 0:
+			err = p.advance(s, s.Pos())
+		case ']':
+			return p.finish(s)
+		default:
+			return nil
+		}
 	}
 	return err
 }

@@ -13,13 +13,9 @@ import (
 	"esferry/internal/jsonscan"
 )
 
-const (
-	// pieceBytes of a page are cut and handed on together: few enough that a
-	// processor still has them at hand when the consumer looks at them.
-	pieceBytes = 512 << 10
-	// ending is more than what follows a page's last document.
-	ending = 256
-)
+// pieceBytes of a page are cut and handed on together: few enough that a processor
+// still has them at hand when the consumer looks at them.
+const pieceBytes = 256 << 10
 
 // errStopped says that the consumer wants no more.
 var errStopped = errors.New("the consumer stopped")
@@ -27,24 +23,29 @@ var errStopped = errors.New("the consumer stopped")
 // inflow is a page on its way.
 type inflow struct {
 	wire io.Reader
-	// buf is as long as the page, and here is how much of it has come.
-	buf         []byte
-	here, piece int
+	// buf is as long as the page. It holds the bytes up to here that came and are not
+	// let go of, and so many are left to come.
+	buf        []byte
+	here, left int
+	piece      int
 	// hand gives the documents on that were cut out of what came.
 	hand func(docs []batch.Doc) error
-	// handed is how many were.
+	// idle reports that nobody uses what was handed on any longer.
+	idle func() bool
+	// handed is how many of the page's documents were.
 	handed int
 	// err is what ended it early.
 	err error
 }
 
-// whole reports whether all of the page is there, or none is on its way.
-func (f *inflow) whole() bool { return f == nil || f.here == len(f.buf) }
+// whole reports whether all of the page has come, or none is on its way.
+func (f *inflow) whole() bool { return f == nil || f.left == 0 }
 
 // take takes up to so many bytes more off the wire.
 func (f *inflow) take(most int) error {
-	n, err := io.ReadFull(f.wire, f.buf[f.here:min(len(f.buf), f.here+most)])
-	if f.here += n; err != nil {
+	n, err := io.ReadFull(f.wire, f.buf[f.here:f.here+min(f.left, most)])
+	f.here, f.left = f.here+n, f.left-n
+	if err != nil {
 		f.err = fmt.Errorf("read a page of %d bytes: %w", len(f.buf), err)
 	}
 	return f.err
@@ -52,16 +53,32 @@ func (f *inflow) take(most int) error {
 
 // advance hands on what was cut, and has the scanner go on at a place of a text that
 // is a piece longer: at least as long as what already is there of a document, so that
-// a giant one is not looked through time and again.
+// a giant one is not looked through time and again. What nobody uses any longer is let
+// go of, so that the same few bytes of memory serve all of a page.
 func (p *Page) advance(s *jsonscan.Scanner, at int) error {
 	f := p.inflow
 	if err := f.handOn(p.Docs); err != nil {
 		return err
 	}
+	if p.Count() > 0 && at > 0 && f.idle() {
+		f.here = copy(f.buf, f.buf[at:f.here])
+		p.gone += len(p.Docs)
+		at, f.handed, p.Docs = 0, 0, p.Docs[:0]
+	}
 	if err := f.take(max(f.piece, f.here-at)); err != nil {
 		return err
 	}
 	s.Resume(f.buf[:f.here], at)
+	return nil
+}
+
+// finish has all of a page come, so that what follows its documents can be read.
+func (p *Page) finish(s *jsonscan.Scanner) error {
+	f := p.inflow
+	if err := f.take(f.left); err != nil {
+		return err
+	}
+	s.Resume(f.buf[:f.here], s.Pos())
 	return nil
 }
 
@@ -75,14 +92,13 @@ func (f *inflow) handOn(docs []batch.Doc) error {
 }
 
 // cutInflow cuts a page of which a beginning has come, as Cut does, and hands its
-// documents on while the rest is under way; the last ones are left to its caller. Where something else than a document
-// goes over the end of a piece, all of the page is waited for, and cut once more:
-// what was handed on comes first again.
+// documents on while the rest is under way; the last ones are left to its caller.
+// Where that beginning ends before the first document, all of the page is waited for.
 func cutInflow(f *inflow, docs []batch.Doc) (*Page, error) {
 	p := &Page{Total: -1, Docs: docs, inflow: f}
 	err := p.cut(f.buf[:f.here])
-	if (err != nil || !f.whole()) && f.err == nil && f.take(len(f.buf)) == nil {
-		p = &Page{Total: -1}
+	if (err != nil || !f.whole()) && f.err == nil && p.gone+f.handed == 0 && f.take(f.left) == nil {
+		p = &Page{Total: -1, Docs: docs}
 		err = p.cut(f.buf)
 	}
 	switch {
@@ -104,7 +120,7 @@ func (s *scroll) pieces(ctx context.Context, wire cluster.Page, yield func(*batc
 	}
 	l := &lent{room: room}
 	defer l.borrow()()
-	f := &inflow{wire: wire.Body, buf: room.Buf, piece: pages.piece, hand: func(docs []batch.Doc) error {
+	f := &inflow{wire: wire.Body, buf: room.Buf, left: len(room.Buf), piece: pages.piece, idle: l.idle, hand: func(docs []batch.Doc) error {
 		s.seen += int64(len(docs))
 		if err := s.judgeDocs(docs); err != nil {
 			return err
@@ -117,14 +133,12 @@ func (s *scroll) pieces(ctx context.Context, wire cluster.Page, yield func(*batc
 	}}
 	page, err := s.cutPieces(ctx, f, slices.Grow(room.Docs, min(s.size, len(room.Buf)/firstIDBytes)))
 	if err != nil {
-		// Also a torn page names its scroll, which has to be freed.
-		s.name(scrollID(f.buf[:f.here]))
 		return err
 	}
 	s.name(page.ScrollID)
 	room.Docs = page.Docs
-	pages.weigh(wire.Length, len(page.Docs))
-	s.lane.Spent(len(page.Docs), wire.Length)
+	pages.weigh(wire.Length, page.Count())
+	s.lane.Spent(page.Count(), wire.Length)
 	if err := s.judgePage(page); err != nil {
 		return err
 	}
@@ -133,10 +147,13 @@ func (s *scroll) pieces(ctx context.Context, wire cluster.Page, yield func(*batc
 
 // cutPieces cuts a page from its beginning on, with which the next one is asked for.
 func (s *scroll) cutPieces(ctx context.Context, f *inflow, docs []batch.Doc) (*Page, error) {
-	if err := f.take(min(preface, f.piece)); err != nil {
+	err := f.take(min(preface, f.piece))
+	// Also a torn page names its scroll, which has to be freed.
+	id := scrollID(f.buf[:f.here])
+	if s.name(id); err != nil {
 		return nil, err
 	}
-	s.askAhead(ctx, f.buf[:f.here])
+	s.askAhead(ctx, id)
 	return cutInflow(f, docs)
 }
 
@@ -145,6 +162,9 @@ type lent struct {
 	room  *batch.Room
 	users atomic.Int32
 }
+
+// idle reports that whoever asks is the only one who holds it.
+func (l *lent) idle() bool { return l.users.Load() == 1 }
 
 // borrow gives what ends one use of it; the last one gives it back.
 func (l *lent) borrow() (release func()) {

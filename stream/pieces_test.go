@@ -20,28 +20,29 @@ import (
 	"esferry/stream"
 )
 
-// checkPieces holds a page that comes in pieces against the same one that is there.
+// checkPieces holds a page that comes in pieces against the same one that is there,
+// whether its consumer keeps what it got or not.
 func checkPieces(t rapid.TB, text string, piece int) (pieces int) {
 	t.Helper()
 	want, wrong := stream.Cut([]byte(text), nil)
-	got, handed, err := stream.CutPieces(strings.NewReader(text), len(text), piece)
-	if (err == nil) != (wrong == nil) {
-		t.Fatalf("%q in pieces of %d bytes: got %v, want %v", text, piece, err, wrong)
+	for _, keeps := range []bool{true, false} {
+		got, handed, err := stream.CutPieces(strings.NewReader(text), len(text), piece, keeps)
+		if (err == nil) != (wrong == nil) {
+			t.Fatalf("%q in pieces of %d bytes, kept: %t: got %v, want %v", text, piece, keeps, err, wrong)
+		}
+		if wrong != nil {
+			continue
+		}
+		docs := slices.Concat(handed...)
+		if len(docs)+len(want.Docs) > 0 && !reflect.DeepEqual(docs, want.Docs) || got.Count() != len(want.Docs) {
+			t.Fatalf("%q in pieces of %d bytes, kept: %t: got %+v, want %+v", text, piece, keeps, docs, want.Docs)
+		}
+		if got.Total != want.Total || got.ScrollID != want.ScrollID || !reflect.DeepEqual(got.Whole(), want.Whole()) {
+			t.Fatalf("%q in pieces of %d bytes, kept: %t: got %+v, want %+v", text, piece, keeps, got, want)
+		}
+		pieces = max(pieces, len(handed))
 	}
-	if wrong != nil {
-		return 0
-	}
-	var docs []batch.Doc
-	for _, h := range handed {
-		docs = append(docs, h...)
-	}
-	if len(docs)+len(want.Docs) > 0 && !reflect.DeepEqual(docs, want.Docs) || len(got.Docs) != len(want.Docs) {
-		t.Fatalf("%q in pieces of %d bytes: got %+v, want %+v", text, piece, docs, want.Docs)
-	}
-	if got.Total != want.Total || got.ScrollID != want.ScrollID || !reflect.DeepEqual(got.Whole(), want.Whole()) {
-		t.Fatalf("%q in pieces of %d bytes: got %+v, want %+v", text, piece, got, want)
-	}
-	return len(handed)
+	return pieces
 }
 
 // TestPiecesAreThePage: wherever one ends, in a number, a word, a string, the
@@ -86,10 +87,41 @@ func TestAGiantDocumentIsReadOnce(t *testing.T) {
 	const piece = 500
 	reads := 0
 	text := page("2", a+","+hit(`"b"`, 1, `{"x":"`+strings.Repeat("x", 1000*piece)+`"}`))
-	_, handed, err := stream.CutPieces(countedReads{strings.NewReader(text), &reads}, len(text), piece)
+	_, handed, err := stream.CutPieces(countedReads{strings.NewReader(text), &reads}, len(text), piece, false)
 	if err != nil || len(handed) != 2 || reads > 20 {
 		t.Errorf("got %d reads and %d hands, %v, want two hands, and reads that double", reads, len(handed), err)
 	}
+}
+
+// TestFewBytesOfMemoryServeAPage: where its consumer is done with each piece before
+// the next; one that is not keeps what it got.
+func TestFewBytesOfMemoryServeAPage(t *testing.T) {
+	t.Parallel()
+	const piece, docs = 500, 100
+	var hits []string
+	for i := range int64(docs) {
+		hits = append(hits, hit(`"a"`, i, `{"x":"`+strings.Repeat("x", 100)+`"}`))
+	}
+	text := page(strconv.Itoa(docs), strings.Join(hits, ","))
+	for keeps, within := range map[bool]int{false: 2 * piece, true: len(text)} {
+		farthest := 0
+		got, _, err := stream.CutPieces(placedReads{strings.NewReader(text), len(text), &farthest}, len(text), piece, keeps)
+		if err != nil || got.Count() != docs || farthest > within || farthest < within/2 {
+			t.Errorf("kept: %t: got %d documents, %v, bytes up to %d of %d, want up to about %d", keeps, got.Count(), err, farthest, len(text), within)
+		}
+	}
+}
+
+// placedReads notes how far into a page's memory it was read.
+type placedReads struct {
+	io.Reader
+	length   int
+	farthest *int
+}
+
+func (r placedReads) Read(p []byte) (int, error) {
+	*r.farthest = max(*r.farthest, r.length-cap(p)+len(p))
+	return r.Reader.Read(p)
 }
 
 // countedReads counts reads.

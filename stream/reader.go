@@ -218,17 +218,12 @@ func (s *scroll) ask(ctx context.Context, id string) (cluster.Page, error) {
 	return s.reader.source.NextPage(ctx, s.window, id, s.reader.pages.options.KeepAlive)
 }
 
-// askAhead asks for the page after one that begins so, and is still under way, unless
-// it is the last.
-func (s *scroll) askAhead(ctx context.Context, start []byte) {
-	if s.total-s.seen <= int64(s.size) {
+// askAhead asks for the page after one that names its scroll so, and is still under
+// way, unless it is the last.
+func (s *scroll) askAhead(ctx context.Context, id string) {
+	if id == "" || s.total-s.seen <= int64(s.size) {
 		return
 	}
-	id := scrollID(start)
-	if id == "" {
-		return
-	}
-	s.name(id)
 	var next cluster.Page
 	g, _ := group.New(ctx)
 	g.Go("next page of "+s.window.String(), func(context.Context) (err error) {
@@ -304,7 +299,7 @@ func (s *scroll) judgePage(p *Page) error {
 	if s.total < 0 {
 		return errors.New("the first page announces no total")
 	}
-	if len(p.Docs) == 0 && s.seen < s.total {
+	if p.Count() == 0 && s.seen < s.total {
 		return s.miscounted()
 	}
 	if s.id == "" && s.seen < s.total {
