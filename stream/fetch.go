@@ -160,7 +160,7 @@ func document(s *jsonscan.Scanner) (batch.Doc, bool, error) {
 			failure, err = s.Value()
 			return err
 		default:
-			return member(s, &d, key)
+			return member(s, &d, fieldOf(key))
 		}
 	})
 	switch {

@@ -28,6 +28,7 @@ type Page struct {
 	failures                  []byte
 	failure                   []byte
 
+	frame frame
 	// inflow brings the rest of it; nil where all is there.
 	inflow *inflow
 }
@@ -163,46 +164,13 @@ func (p *Page) hit(s *jsonscan.Scanner) error {
 func (p *Page) document(s *jsonscan.Scanner) error {
 	p.Docs = append(p.Docs, batch.Doc{SeqNo: -1})
 	d := &p.Docs[len(p.Docs)-1]
-	if err := s.Object(func(key []byte) error { return member(s, d, key) }); err != nil {
+	if err := p.frame.cut(s, d); err != nil {
 		return err
 	}
 	if d.ID == nil {
 		return errors.New("a document has no _id")
 	}
 	return nil
-}
-
-func member(s *jsonscan.Scanner, d *batch.Doc, key []byte) error {
-	var err error
-	switch string(key) {
-	case "_id":
-		d.ID, err = s.Quoted()
-	case "_routing":
-		d.Routing, err = s.Quoted()
-	case "_type":
-		// null where a document was asked for by id and is not there.
-		if d.Type, err = s.Value(); err == nil && d.Type[0] != '"' {
-			d.Type = nil
-		}
-	case "_parent":
-		d.Parent, err = s.Quoted()
-	case "_version":
-		err = s.Int(&d.Version)
-	case "_seq_no":
-		err = s.Int(&d.SeqNo)
-	case "_primary_term":
-		err = s.Int(&d.Term)
-	case "_source":
-		d.Source, err = s.Value()
-		if err == nil && d.Source[0] != '{' {
-			err = fmt.Errorf("the _source of document %s is not an object", d.ID)
-		}
-		// Just now the processor has it at hand.
-		d.OneLine = bytes.IndexByte(d.Source, '\n') < 0
-	default:
-		err = s.Skip()
-	}
-	return err
 }
 
 // scrollID finds the scroll's name in the beginning of a page; "" where it

@@ -199,6 +199,12 @@ func BenchmarkCut(b *testing.B) {
 		lines = append(lines, string(d.Source))
 	}
 	f("log", func(i int) string { return lines[i] })
+	f("routed", func(i int) string {
+		if i%2 == 0 {
+			return lines[i] + `,"_routing":"a"`
+		}
+		return lines[i]
+	})
 	f("text", func(int) string { return `{"message":"` + strings.Repeat("the quick brown fox ", 33) + `"}` })
 	f("numbers", func(int) string { return `{"n":[` + strings.Repeat("12345.678,", 69) + `0]}` })
 }

@@ -1,6 +1,7 @@
 package jsonscan
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -63,6 +64,18 @@ func (s *Scanner) met(c byte) bool {
 	}
 	return false
 }
+
+// Met consumes text where exactly that stands right there.
+func (s *Scanner) Met(text []byte) bool {
+	if !bytes.HasPrefix(s.text[s.pos:], text) {
+		return false
+	}
+	s.pos += len(text)
+	return true
+}
+
+// Since gives the text from a place that lies behind to here.
+func (s *Scanner) Since(pos int) []byte { return s.text[pos:s.pos] }
 
 // expect is Expect where something else stands there.
 func (s *Scanner) expect(want byte) error {
@@ -172,6 +185,18 @@ func (s *Scanner) Object(member func(key []byte) error) error {
 		s.pos++
 		return nil
 	}
+	return s.members(member)
+}
+
+// Rest consumes the rest of an object, behind one of its values, as Object does.
+func (s *Scanner) Rest(member func(key []byte) error) error {
+	if more, err := s.more('}'); !more {
+		return err
+	}
+	return s.members(member)
+}
+
+func (s *Scanner) members(member func(key []byte) error) error {
 	for {
 		key, err := s.key()
 		if err != nil {
