@@ -18,7 +18,7 @@ func (r *Reader) InPieces(bytes int) *Reader {
 // handed on, piece by piece; its consumer uses it until the end, or is done with it
 // at once.
 func CutPieces(wire io.Reader, length, piece int, keeps bool) (page *Page, handed [][]batch.Doc, err error) {
-	f := &inflow{wire: wire, buf: make([]byte, length), left: length, piece: piece, idle: func() bool { return !keeps }, hand: func(docs []batch.Doc) error {
+	f := &inflow{wire: wire, buf: make([]byte, length), left: length, piece: piece, idle: func() bool { return !keeps }, hand: func(_ *Page, docs []batch.Doc) error {
 		if !keeps {
 			docs = cloned(docs)
 		}
@@ -29,7 +29,7 @@ func CutPieces(wire io.Reader, length, piece int, keeps bool) (page *Page, hande
 		return nil, nil, err
 	}
 	if page, err = cutInflow(f, nil); err == nil {
-		err = f.handOn(page.Docs)
+		err = f.handOn(page)
 	}
 	return page, handed, err
 }

@@ -39,7 +39,7 @@ func TestReadersKeepThePace(t *testing.T) {
 	// Five seconds' worth; bytes by what a document weighs at first.
 	f(batch.Rates{Docs: 1}, 0, 5)
 	f(batch.Rates{Bytes: weight}, 1, 1)
-	f(batch.Rates{Requests: 1}, 0, 512)
+	f(batch.Rates{Requests: 1}, 1000, 1000)
 }
 
 func TestFetchersKeepThePace(t *testing.T) {

@@ -16,14 +16,13 @@ import (
 const (
 	// maxPageDocs is the engines' own bound (index.max_result_window).
 	maxPageDocs = 10000
-	// firstDocBytes guesses a document's size before the first page: low guesses
-	// make giant pages, high ones cost a few requests.
+	// firstDocBytes guesses a document's size before one was seen: low guesses make
+	// giant pages, high ones cost a few requests.
 	firstDocBytes = 16 << 10
+	// sampleDocs tell what a window's documents weigh.
+	sampleDocs = 100
 	// firstIDBytes guesses the same of ids, which is the least that a document takes.
 	firstIDBytes = 64
-	// undersize is how many times over a first page might have had more documents
-	// for its bytes, that it is asked for again with them.
-	undersize = 4
 	// oversize is how many times over its bytes a page may be before it is given
 	// up and asked for again with fewer documents.
 	oversize = 4
@@ -91,6 +90,15 @@ func (p *pager) weight() int64 {
 	default:
 		return firstDocBytes
 	}
+}
+
+// guesses reports whether pages are sized by a guess of what documents weigh.
+func (p *pager) guesses() bool {
+	if p.docBytes.Load() > 0 || p.options.IDsOnly || p.options.PageDocs > 0 {
+		return false
+	}
+	most, _ := p.options.Pace.Page(maxPageDocs, p.options.PageBytes)
+	return p.docs() < most
 }
 
 // single reports whether so many documents go into one page, of at most twice

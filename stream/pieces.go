@@ -28,8 +28,8 @@ type inflow struct {
 	buf        []byte
 	here, left int
 	piece      int
-	// hand gives the documents on that were cut out of what came.
-	hand func(docs []batch.Doc) error
+	// hand gives documents of the page on that were cut out of what came.
+	hand func(p *Page, docs []batch.Doc) error
 	// idle reports that nobody uses what was handed on any longer.
 	idle func() bool
 	// handed is how many of the page's documents were.
@@ -57,7 +57,7 @@ func (f *inflow) take(most int) error {
 // go of, so that the same few bytes of memory serve all of a page.
 func (p *Page) advance(s *jsonscan.Scanner, at int) error {
 	f := p.inflow
-	if err := f.handOn(p.Docs); err != nil {
+	if err := f.handOn(p); err != nil {
 		return err
 	}
 	if p.Count() > 0 && at > 0 && f.idle() {
@@ -83,13 +83,16 @@ func (p *Page) finish(s *jsonscan.Scanner) error {
 }
 
 // handOn hands on those of a page's documents that were not yet.
-func (f *inflow) handOn(docs []batch.Doc) error {
-	fresh := docs[f.handed:len(docs):len(docs)]
-	if f.handed = len(docs); len(fresh) > 0 {
-		f.err = f.hand(fresh)
+func (f *inflow) handOn(p *Page) error {
+	fresh := f.fresh(p)
+	if f.handed = len(p.Docs); len(fresh) > 0 {
+		f.err = f.hand(p, fresh)
 	}
 	return f.err
 }
+
+// fresh gives those of a page's documents that were not handed on yet.
+func (f *inflow) fresh(p *Page) []batch.Doc { return p.Docs[f.handed:len(p.Docs):len(p.Docs)] }
 
 // cutInflow cuts a page of which a beginning has come, as Cut does, and hands its
 // documents on while the rest is under way; the last ones are left to its caller.
@@ -120,8 +123,7 @@ func (s *scroll) pieces(ctx context.Context, wire cluster.Page, yield func(*batc
 	}
 	l := &lent{room: room}
 	defer l.borrow()()
-	f := &inflow{wire: wire.Body, buf: room.Buf, left: len(room.Buf), piece: pages.piece, idle: l.idle, hand: func(docs []batch.Doc) error {
-		s.seen += int64(len(docs))
+	give := func(docs []batch.Doc) error {
 		if err := s.judgeDocs(docs); err != nil {
 			return err
 		}
@@ -130,8 +132,9 @@ func (s *scroll) pieces(ctx context.Context, wire cluster.Page, yield func(*batc
 			return errStopped
 		}
 		return nil
-	}}
-	page, err := s.cutPieces(ctx, f, slices.Grow(room.Docs, min(s.size, len(room.Buf)/firstIDBytes)))
+	}
+	f := &inflow{wire: wire.Body, buf: room.Buf, left: len(room.Buf), piece: pages.piece, idle: l.idle}
+	page, err := s.cutPieces(ctx, f, slices.Grow(room.Docs, min(s.size, len(room.Buf)/firstIDBytes)), give)
 	if err != nil {
 		return err
 	}
@@ -139,21 +142,38 @@ func (s *scroll) pieces(ctx context.Context, wire cluster.Page, yield func(*batc
 	room.Docs = page.Docs
 	pages.weigh(wire.Length, page.Count())
 	s.lane.Spent(page.Count(), wire.Length)
-	if err := s.judgePage(page); err != nil {
+	last := f.fresh(page)
+	s.seen += int64(len(last))
+	if err := s.judgePage(page); err != nil || len(last) == 0 {
 		return err
 	}
-	return f.handOn(page.Docs)
+	return give(last)
 }
 
 // cutPieces cuts a page from its beginning on, with which the next one is asked for.
-func (s *scroll) cutPieces(ctx context.Context, f *inflow, docs []batch.Doc) (*Page, error) {
+func (s *scroll) cutPieces(ctx context.Context, f *inflow, docs []batch.Doc, give func(docs []batch.Doc) error) (*Page, error) {
 	err := f.take(min(preface, f.piece))
 	// Also a torn page names its scroll, which has to be freed.
 	id := scrollID(f.buf[:f.here])
 	if s.name(id); err != nil {
 		return nil, err
 	}
-	s.askAhead(ctx, id)
+	first := s.total < 0
+	if !first {
+		s.askAhead(ctx, id)
+	}
+	f.hand = func(p *Page, docs []batch.Doc) error {
+		if first {
+			if err := s.begin(p); err != nil {
+				return err
+			}
+			// Only now it is known whether there is a page after this one.
+			s.askAhead(ctx, id)
+			first = false
+		}
+		s.seen += int64(len(docs))
+		return give(docs)
+	}
 	return cutInflow(f, docs)
 }
 

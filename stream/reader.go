@@ -106,58 +106,75 @@ func (s *scroll) next(ctx context.Context, yield func(*batch.Batch) bool) (more 
 	if err != nil {
 		return false, err
 	}
-	if s.reader.pages.options.Ahead && s.total >= 0 && wire.Length >= 0 && wire.Length <= maxPage {
+	if s.reader.pages.options.Ahead && wire.Length >= 0 && wire.Length <= maxPage {
 		return true, s.pieces(ctx, wire, yield)
 	}
 	b, err := s.whole(ctx, wire)
 	if b != nil && !yield(b) {
 		err = errStopped
 	}
-	return b != nil || s.total < 0, err
+	return b != nil, err
 }
 
-// whole gives a page's documents at once; none of a first page that is to be asked for
-// anew, and at the window's end.
+// whole gives a page's documents at once; none at the window's end.
 func (s *scroll) whole(ctx context.Context, wire cluster.Page) (*batch.Batch, error) {
-	first := s.total < 0
 	page, room, err := s.receive(ctx, wire)
 	if err != nil {
 		return nil, err
 	}
 	s.name(page.ScrollID)
-	if first && s.tooSmall(page) {
-		room.Release()
-		s.close(ctx)
-		s.id, s.size = "", s.reader.pages.docs()
-		return nil, nil
-	}
-	if first {
-		s.total = page.Total
-	}
 	s.seen += int64(len(page.Docs))
-	if first && page.terminatedEarly {
-		room.Release()
-		return nil, errors.New("the search was terminated early on its first page")
-	}
 	if err = s.judgePage(page); err == nil {
 		err = s.judgeDocs(page.Docs)
 	}
-	if err != nil {
+	if err != nil || len(page.Docs) == 0 {
 		room.Release()
 		return nil, err
-	}
-	if len(page.Docs) == 0 {
-		room.Release()
-		return nil, nil
 	}
 	return batch.New(s.window, page.Docs, room.Release), nil
 }
 
-// tooSmall reports whether the first page shows that all pages would be far
-// under their bytes: their size was a guess, and a scroll cannot change it.
-func (s *scroll) tooSmall(p *Page) bool {
-	full := len(p.Docs) == s.size && int64(s.size) < p.Total
-	return full && s.reader.pages.docs() >= undersize*s.size
+// begin notes what the first page announces.
+func (s *scroll) begin(p *Page) error {
+	switch {
+	case s.total >= 0:
+		return nil
+	case p.terminatedEarly:
+		return errors.New("the search was terminated early on its first page")
+	case p.Total < 0:
+		return errors.New("the first page announces no total")
+	}
+	s.total = p.Total
+	return nil
+}
+
+// sample reads a few of the window's documents, and sizes pages by what they weigh: a
+// scroll cannot change its pages later.
+func (s *scroll) sample(ctx context.Context) error {
+	if err := s.lane.Wait(ctx); err != nil {
+		return err
+	}
+	pages := s.reader.pages
+	s.size = min(s.size, sampleDocs)
+	wire, err := s.reader.source.OpenScroll(ctx, cluster.Scan{
+		Position: s.position, Window: s.window, Query: pages.options.Query, Size: s.size, Unnumbered: pages.options.Unnumbered, Sample: true,
+	})
+	s.lane.Answered()
+	if err != nil {
+		return err
+	}
+	if pages.tooLarge(wire.Length, s.size) {
+		s.abandon(ctx, wire)
+		pages.weigh(wire.Length, s.size)
+	} else {
+		_, room, err := s.receive(ctx, wire)
+		if err != nil {
+			return err
+		}
+		room.Release()
+	}
+	s.size = pages.docs()
+	return nil
 }
 
 // fetch asks for a page. A first page far over its bytes is given up unread,
@@ -166,6 +183,11 @@ func (s *scroll) tooSmall(p *Page) bool {
 func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
 	if s.id != "" {
 		return s.following(ctx)
+	}
+	if s.reader.pages.guesses() && !s.reader.pages.single(s.window.Span()) {
+		if err := s.sample(ctx); err != nil {
+			return cluster.Page{}, err
+		}
 	}
 	if err := s.lane.Wait(ctx); err != nil {
 		return cluster.Page{}, err
@@ -296,8 +318,8 @@ func (s *scroll) judgePage(p *Page) error {
 	if err := p.Whole(); err != nil {
 		return err
 	}
-	if s.total < 0 {
-		return errors.New("the first page announces no total")
+	if err := s.begin(p); err != nil {
+		return err
 	}
 	if p.Count() == 0 && s.seen < s.total {
 		return s.miscounted()

@@ -256,20 +256,51 @@ func TestASmallWindowNeedsNoScroll(t *testing.T) {
 	f(stream.Options{}, few, []cluster.Scan{{Size: 1000}, {Size: 124, KeepAlive: alive}}, scroll{giant}, pages(page("2", a+","+b)))
 }
 
-// TestPagesOfAGuessAreGivenUp: a scroll cannot change its pages, so that one
-// whose first page shows that they would be far too small is begun again.
-func TestPagesOfAGuessAreGivenUp(t *testing.T) {
-	full := func(n int) string {
-		return page("5000", strings.TrimSuffix(strings.Repeat(hit(`"x"`, 1, `{}`)+",", n), ","))
+// TestPagesAreSizedByASample: a scroll cannot change its pages, so that a few documents
+// are looked at before the first one is opened; where it is known what they weigh, or
+// does not matter, none are.
+func TestPagesAreSizedByASample(t *testing.T) {
+	p := shard.Position{Shard: window.Shard, Node: "n1", Term: 3}
+	f := func(o stream.Options, sample step, samples, size, closed int) *engine {
+		t.Helper()
+		e := newEngine(t, pages(page("1", a)), pages(page("1", a)))
+		e.sample = sample
+		r := stream.NewReader(e, batch.NewBudget(1<<20), o)
+		for range 2 {
+			for got, err := range r.Read(t.Context(), p, window) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got.Release()
+			}
+		}
+		if len(e.samples) != samples || e.scans[0].Size != size || len(e.closed) != closed {
+			t.Errorf("%+v: got %d samples, pages of %d documents, %d scrolls closed, want %d, %d, %d", o, len(e.samples), e.scans[0].Size, len(e.closed), samples, size, closed)
+		}
+		return e
 	}
-	e := newEngine(t, pages(full(512)), pages(full(5000)))
-	ids, err := e.reading(t.Context(), stream.Options{})
-	if err != nil || len(ids) != 5000 {
-		t.Fatalf("got %d documents, %v", len(ids), err)
+	of := func(docs, bytes int) step {
+		one := hit(`"x"`, 1, `{"x":"`+strings.Repeat("x", bytes)+`"}`)
+		text := page("1000000", strings.TrimSuffix(strings.Repeat(one+",", docs), ","))
+		return step{body: strings.Replace(text, `"_scroll_id":"abc",`, "", 1)}
 	}
-	if len(e.scans) != 2 || e.scans[0].Size != 512 || e.scans[1].Size != 10000 || len(e.closed) != 2 {
-		t.Errorf("got scans %+v, %d of them closed, want one of 512 documents and one of 10,000", e.scans, len(e.closed))
+	query := json.RawMessage(`{"term":{"x":1}}`)
+	e := f(stream.Options{Query: query, Unnumbered: true}, of(100, 100), 1, 10000, 2)
+	if s := e.samples[0]; s.Position != p || s.Window != window || string(s.Query) != string(query) || !s.Unnumbered || s.KeepAlive != 0 || s.Size != 100 {
+		t.Errorf("got sample %+v", s)
 	}
+	f(stream.Options{PageBytes: 1 << 20}, of(100, 10000-125), 1, 104, 2)
+	f(stream.Options{}, of(0, 0), 1, 512, 2)
+	f(stream.Options{}, step{body: of(1, 0).body, length: 100 << 20}, 1, 7, 2)
+	f(stream.Options{PageDocs: 700}, of(100, 100), 0, 700, 2)
+	f(stream.Options{PageBytes: 1 << 20}, of(0, 0), 1, 64, 2)
+	f(stream.Options{Pace: batch.NewPace(batch.Rates{Docs: 1000})}, of(100, 100), 1, 5000, 2)
+	f(stream.Options{Pace: batch.NewPace(batch.Rates{Docs: 100})}, of(100, 100), 0, 500, 2)
+	f(stream.Options{IDsOnly: true}, of(100, 100), 0, 10000, 2)
+	e = newEngine(t)
+	e.sample = step{body: "<html>Bad Gateway</html>"}
+	_, err := e.reading(t.Context(), stream.Options{})
+	e.interrupted("a broken sample", err, true)
 }
 
 // TestAGiantFirstPageIsAskedForAgainSmaller: nothing of it is kept in memory,

@@ -59,11 +59,14 @@ type engine struct {
 	ahead     bool
 	// before is the id before the newest one.
 	before string
+	// sample answers those who ask for one; by default there are no documents.
+	sample  step
+	samples []cluster.Scan
 }
 
 func newEngine(t *testing.T, scrolls ...scroll) *engine {
 	t.Helper()
-	return &engine{t: t, scrolls: scrolls}
+	return &engine{t: t, scrolls: scrolls, sample: step{body: strings.Replace(page("0", ""), `"_scroll_id":"abc",`, "", 1)}}
 }
 
 // pages is a scroll without trouble.
@@ -78,6 +81,10 @@ func pages(bodies ...string) scroll {
 func (e *engine) OpenScroll(ctx context.Context, s cluster.Scan) (cluster.Page, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if s.Sample {
+		e.samples = append(e.samples, s)
+		return e.send(ctx, e.sample)
+	}
 	e.scans = append(e.scans, s)
 	if e.id != "" {
 		e.t.Errorf("a scroll is opened while %s is not closed", e.id)
@@ -133,6 +140,10 @@ func (e *engine) answer(ctx context.Context) (cluster.Page, error) {
 	}
 	s := e.open[e.at]
 	e.at++
+	return e.send(ctx, s)
+}
+
+func (e *engine) send(ctx context.Context, s step) (cluster.Page, error) {
 	if s.before != nil {
 		s.before()
 	}

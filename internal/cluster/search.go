@@ -27,6 +27,9 @@ type Scan struct {
 	IDsOnly bool
 	// Unnumbered leaves _seq_no and _primary_term out.
 	Unnumbered bool
+	// Sample asks for any documents of the window, one page of them: the engine looks
+	// for no more, and announces no total.
+	Sample bool
 }
 
 // Page is one scroll page as it comes from the wire. The body must be closed.
@@ -54,9 +57,12 @@ func (c *Cluster) OpenScroll(ctx context.Context, s Scan) (Page, error) {
 		op: "scan " + s.Window.String(), method: "POST", path: c.documents(s.Window.Shard.Index, "_search"), once: true,
 		params: params("preference", c.onPrimary(s.Position)),
 	}
-	if s.KeepAlive > 0 {
+	switch {
+	case s.Sample:
+		query["terminate_after"] = s.Size
+	case s.KeepAlive > 0:
 		r.params.Set("scroll", keepAlive(s.KeepAlive))
-	} else if c.identity.AtLeast(7, 0) {
+	case c.identity.AtLeast(7, 0):
 		// Of a scroll it is exact anyway.
 		query["track_total_hits"] = true
 	}
