@@ -97,6 +97,7 @@ func reference(input []byte) (hits []map[string]json.RawMessage, ok bool) {
 func FuzzCut(f *testing.F) {
 	f.Add(page("1", `{"_id":"a","_version":1,"_source":{"a":"\\\"}","b":[1,2,{"c":null}]}}`))
 	f.Add(page(`{"value":2,"relation":"eq"}`, `{"_id":"a","_source":{}},{"_id":"b","_routing":"x","_seq_no":7,"_source":{"x":1e400}}`))
+	f.Add(page("2", `{"_index":"i","_id":"a","_source":{}},{"_index":"i","_id":"b","_source":{}},{"_index":"i","_id":"c","_routing":"x"}`))
 	f.Add(page("0", ""))
 	f.Add("{ \"hits\" :\n{\"hits\" : [ {\"_id\":\"\\u0061\" , \"_source\" : {\"\\\\\":\"\\\\\"} } ] } }")
 	f.Add(`{"hits":{"hits":[{"_id":"a","_source":{"x":`)
@@ -168,8 +169,8 @@ func repeated(input string) bool {
 }
 
 // BenchmarkCut cuts pages of a thousand documents: log lines of 700 bytes as
-// the bench's, one of text alone, and one of numbers. No two log lines are alike:
-// a processor learns one that repeats by heart.
+// the bench's, such as have other members by turns, one of text alone, and one of
+// numbers. No two log lines are alike: a processor learns one that repeats by heart.
 func BenchmarkCut(b *testing.B) {
 	const documents = 1000
 	f := func(name string, source func(i int) string) {
@@ -199,9 +200,9 @@ func BenchmarkCut(b *testing.B) {
 		lines = append(lines, string(d.Source))
 	}
 	f("log", func(i int) string { return lines[i] })
-	f("routed", func(i int) string {
+	f("mixed", func(i int) string {
 		if i%2 == 0 {
-			return lines[i] + `,"_routing":"a"`
+			return lines[i] + `,"fields":{}`
 		}
 		return lines[i]
 	})

@@ -70,6 +70,40 @@ func TestTypedValues(t *testing.T) {
 	}
 }
 
+// TestRestGoesOnBehindAValue: an object whose beginning was known is walked through from
+// there.
+func TestRestGoesOnBehindAValue(t *testing.T) {
+	t.Parallel()
+	f := func(text, rest string, wrong bool) {
+		t.Helper()
+		const known = `{"a":`
+		s := jsonscan.New([]byte(text))
+		if s.Met([]byte(known+"2")) || s.Met([]byte(text+" ")) || s.Pos() != 0 || !s.Met([]byte(known)) {
+			t.Fatalf("%s: at byte %d, want to be behind %s", text, s.Pos(), known)
+		}
+		if err := s.Skip(); err != nil {
+			t.Fatal(err)
+		}
+		at, got := s.Pos(), ""
+		err := s.Rest(func(key []byte) error {
+			v, err := s.Value()
+			got += string(key) + string(v)
+			return err
+		})
+		if got != rest || (err != nil) != wrong {
+			t.Errorf("%s: got %s, %v, want %s", text, got, err, rest)
+		}
+		if since := string(s.Since(at)); err == nil && known+"1"+since != strings.TrimSuffix(text, "]") {
+			t.Errorf("%s: got %q passed", text, since)
+		}
+	}
+	f(`{"a":1}`, "", false)
+	f(`{"a":1 , "b":2,"c":{} }]`, "b2c{}", false)
+	f(`{"a":1,"b":2`, "b2", true)
+	f(`{"a":1`, "", true)
+	f(`{"a":1]`, "", true)
+}
+
 // FuzzWalk walks over any text: for valid JSON the members are those that
 // encoding/json finds, in their order and to the byte; nothing panics.
 func FuzzWalk(f *testing.F) {
