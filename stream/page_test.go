@@ -20,6 +20,9 @@ func page(total, hits string) string {
 		`"hits":{"total":` + total + `,"max_score":null,"hits":[` + hits + `]}}`
 }
 
+// unnamed takes its scroll's name off a page.
+func unnamed(page string) string { return strings.Replace(page, `"_scroll_id":"abc",`, "", 1) }
+
 func TestCutGivesSlicesAsTheyCame(t *testing.T) {
 	f := func(source string) {
 		t.Helper()

@@ -60,7 +60,7 @@ func (p *Page) advance(s *jsonscan.Scanner, at int) error {
 	if err := f.handOn(p); err != nil {
 		return err
 	}
-	if p.Count() > 0 && at > 0 && f.idle() {
+	if len(p.Docs) > 0 && f.idle() {
 		f.here = copy(f.buf, f.buf[at:f.here])
 		p.gone += len(p.Docs)
 		at, f.handed, p.Docs = 0, 0, p.Docs[:0]

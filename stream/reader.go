@@ -156,16 +156,15 @@ func (s *scroll) sample(ctx context.Context) error {
 	}
 	pages := s.reader.pages
 	s.size = min(s.size, sampleDocs)
-	wire, err := s.reader.source.OpenScroll(ctx, cluster.Scan{
-		Position: s.position, Window: s.window, Query: pages.options.Query, Size: s.size, Unnumbered: pages.options.Unnumbered, Sample: true,
-	})
+	scan := s.scan()
+	scan.Sample = true
+	wire, err := s.reader.source.OpenScroll(ctx, scan)
 	s.lane.Answered()
 	if err != nil {
 		return err
 	}
 	if pages.tooLarge(wire.Length, s.size) {
 		s.abandon(ctx, wire)
-		pages.weigh(wire.Length, s.size)
 	} else {
 		_, room, err := s.receive(ctx, wire)
 		if err != nil {
@@ -177,6 +176,12 @@ func (s *scroll) sample(ctx context.Context) error {
 	return nil
 }
 
+// scan asks for a page of the window.
+func (s *scroll) scan() cluster.Scan {
+	o := s.reader.pages.options
+	return cluster.Scan{Position: s.position, Window: s.window, Query: o.Query, Size: s.size, IDsOnly: o.IDsOnly, Unnumbered: o.Unnumbered}
+}
+
 // fetch asks for a page. A first page far over its bytes is given up unread,
 // and the window opened again with smaller pages. A window that goes into one
 // page needs no scroll.
@@ -184,7 +189,8 @@ func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
 	if s.id != "" {
 		return s.following(ctx)
 	}
-	if s.reader.pages.guesses() && !s.reader.pages.single(s.window.Span()) {
+	pages := s.reader.pages
+	if pages.guesses() && !pages.single(s.window.Span()) {
 		if err := s.sample(ctx); err != nil {
 			return cluster.Page{}, err
 		}
@@ -193,22 +199,19 @@ func (s *scroll) fetch(ctx context.Context) (cluster.Page, error) {
 		return cluster.Page{}, err
 	}
 	defer s.lane.Answered()
-	o := s.reader.pages.options
 	for {
-		scan := cluster.Scan{
-			Position: s.position, Window: s.window, Query: o.Query, Size: s.size, KeepAlive: o.KeepAlive, IDsOnly: o.IDsOnly, Unnumbered: o.Unnumbered,
-		}
-		if span := s.window.Span(); s.reader.pages.single(span) {
-			s.size = int(span)
-			scan.Size, scan.KeepAlive = s.size, 0
+		scan := s.scan()
+		if span := s.window.Span(); pages.single(span) {
+			s.size, scan.Size = int(span), int(span)
+		} else {
+			scan.KeepAlive = pages.options.KeepAlive
 		}
 		page, err := s.reader.source.OpenScroll(ctx, scan)
-		if err != nil || !s.reader.pages.tooLarge(page.Length, s.size) {
+		if err != nil || !pages.tooLarge(page.Length, s.size) {
 			return page, err
 		}
 		s.abandon(ctx, page)
-		s.reader.pages.weigh(page.Length, s.size)
-		s.size = s.reader.pages.docs()
+		s.size = pages.docs()
 	}
 }
 
@@ -221,13 +224,11 @@ func (s *scroll) following(ctx context.Context) (cluster.Page, error) {
 	if ask == nil {
 		ask = func() (cluster.Page, error) { return s.ask(ctx, s.id) }
 	}
-	pages := s.reader.pages
 	page, err := ask()
-	if err != nil || !pages.tooLarge(page.Length, s.size) {
+	if err != nil || !s.reader.pages.tooLarge(page.Length, s.size) {
 		return page, err
 	}
 	s.abandon(ctx, page)
-	pages.weigh(page.Length, s.size)
 	return page, fmt.Errorf("a page of %d documents is of %d bytes", s.size, page.Length)
 }
 
@@ -270,9 +271,11 @@ func (s *scroll) drop(stop context.CancelFunc) {
 	}
 }
 
-// abandon gives a page up unread, but for the name of its scroll, which it
-// frees: engines hold only so many.
+// abandon gives a page up unread that is far over its bytes, and notes what its
+// documents weigh. Of the page it reads the name of its scroll, which it frees:
+// engines hold only so many.
 func (s *scroll) abandon(ctx context.Context, page cluster.Page) {
+	s.reader.pages.weigh(page.Length, s.size)
 	start, err := io.ReadAll(io.LimitReader(page.Body, preface))
 	_ = page.Body.Close() // nothing more of it is wanted
 	if err != nil {

@@ -47,7 +47,7 @@ func TestReadEndsWithTheAnnouncedTotal(t *testing.T) {
 	f(`"a""b"`, pages(page("2", a), page("2", b)))
 	f(`"a""b""c"`, pages(page(`{"value":3,"relation":"eq"}`, a+","+b), page(`{"value":3,"relation":"eq"}`, c)))
 	// A later page may go without an id: then the last one holds.
-	f(`"a""b""c"`, pages(page("3", a), strings.Replace(page("3", b), `"_scroll_id":"abc",`, "", 1), page("3", c)))
+	f(`"a""b""c"`, pages(page("3", a), unnamed(page("3", b)), page("3", c)))
 	// Elasticsearch 6.8 and 7 say of each full page of an unsorted scroll that it
 	// was terminated early.
 	early := func(page string) string {
@@ -56,7 +56,7 @@ func TestReadEndsWithTheAnnouncedTotal(t *testing.T) {
 	f(`"a""b""c"`, pages(page("3", a), early(page("3", b)), early(page("3", c))))
 	f(`"a"`, pages(strings.Replace(page("1", a), `"timed_out":false`, `"timed_out":false,"terminated_early":false`, 1)))
 	// All is there, so that nobody needs the scroll's name.
-	e := newEngine(t, pages(strings.Replace(page("1", a), `"_scroll_id":"abc",`, "", 1)))
+	e := newEngine(t, pages(unnamed(page("1", a))))
 	if ids, err := e.reading(t.Context(), stream.Options{}); err != nil || len(ids) != 1 || len(e.scans) != 1 {
 		t.Errorf("got %v, %v and %d scans, want one document of one scan", ids, err, len(e.scans))
 	}
@@ -222,8 +222,8 @@ func TestPageSizesFollowTheDocuments(t *testing.T) {
 // scroll, and a giant among its documents brings the scroll back.
 func TestASmallWindowNeedsNoScroll(t *testing.T) {
 	few := shard.Window{Shard: window.Shard, From: 4, To: 1004}
-	none := strings.Replace(page("2", a+","+b), `"_scroll_id":"abc",`, "", 1)
-	giant := step{body: strings.Replace(page("9", a), `"_scroll_id":"abc",`, "", 1), length: 64 << 20}
+	none := unnamed(page("2", a+","+b))
+	giant := step{body: unnamed(page("9", a)), length: 64 << 20}
 	f := func(o stream.Options, w shard.Window, want []cluster.Scan, answers ...scroll) {
 		t.Helper()
 		e := newEngine(t, answers...)
@@ -282,7 +282,7 @@ func TestPagesAreSizedByASample(t *testing.T) {
 	of := func(docs, bytes int) step {
 		one := hit(`"x"`, 1, `{"x":"`+strings.Repeat("x", bytes)+`"}`)
 		text := page("1000000", strings.TrimSuffix(strings.Repeat(one+",", docs), ","))
-		return step{body: strings.Replace(text, `"_scroll_id":"abc",`, "", 1)}
+		return step{body: unnamed(text)}
 	}
 	query := json.RawMessage(`{"term":{"x":1}}`)
 	e := f(stream.Options{Query: query, Unnumbered: true}, of(100, 100), 1, 10000, 2)
@@ -467,7 +467,7 @@ func TestAnEndedContextIsNoInterruption(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.AfterFunc(time.Minute, cancel)
-		e := newEngine(t, pages(strings.Replace(page("2", a), `"_scroll_id":"abc",`, "", 1)))
+		e := newEngine(t, pages(unnamed(page("2", a))))
 		return e, budget
 	})
 }

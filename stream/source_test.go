@@ -66,7 +66,7 @@ type engine struct {
 
 func newEngine(t *testing.T, scrolls ...scroll) *engine {
 	t.Helper()
-	return &engine{t: t, scrolls: scrolls, sample: step{body: strings.Replace(page("0", ""), `"_scroll_id":"abc",`, "", 1)}}
+	return &engine{t: t, scrolls: scrolls, sample: step{body: unnamed(page("0", ""))}}
 }
 
 // pages is a scroll without trouble.
