@@ -11,7 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -79,6 +81,34 @@ func TestWrongUsage(t *testing.T) {
 		if code != exitUsage || !strings.HasPrefix(stderr, "esferry: ") || !strings.Contains(stderr, "\n  next: ") {
 			t.Errorf("%v: got exit code %d and %q", args, code, stderr)
 		}
+	}
+}
+
+// TestBothClustersAreReachedAtTheSameTime has each answer only once the other is asked.
+func TestBothClustersAreReachedAtTheSameTime(t *testing.T) {
+	asked := map[string]chan struct{}{"source": make(chan struct{}), "target": make(chan struct{})}
+	url := func(mine, other string) string {
+		var once sync.Once
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			once.Do(func() { close(asked[mine]) })
+			select {
+			case <-asked[other]:
+			case <-r.Context().Done():
+			case <-time.After(10 * time.Second):
+				t.Errorf("the %s is not asked before the %s has answered", other, mine)
+			}
+			http.Error(w, "", http.StatusUnauthorized)
+		}))
+		t.Cleanup(server.Close)
+		return server.URL
+	}
+	config := filepath.Join(t.TempDir(), "ferry.yaml")
+	text := fmt.Sprintf("name: both\nsource: {url: %q}\ntarget: {url: %q}\nindices: {include: [logs]}\n", url("source", "target"), url("target", "source"))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := command(t, "verify", "-c", config); code == 0 || !strings.Contains(stderr, "401") {
+		t.Errorf("got exit code %d and %q, want the refusal", code, stderr)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -142,16 +143,28 @@ func acquire(ctx context.Context, store checkpoint.Store) (checkpoint.Lease, err
 	return lease, nil
 }
 
-// connect reaches both clusters; the first that does not answer is the error.
+// connect reaches both clusters, at the same time. Where neither answers, the source's
+// error is told.
 func connect(ctx context.Context, c *config.Config) (source, target *cluster.Cluster, err error) {
-	if source, err = reach(ctx, "source", c.Source); err != nil {
-		return nil, nil, err
+	g, _ := group.New(ctx)
+	var there error
+	g.Go("reach the source", func(ctx context.Context) (err error) {
+		source, err = reach(ctx, "source", c.Source)
+		return err
+	})
+	g.Go("reach the target", func(ctx context.Context) error {
+		target, there = reach(ctx, "target", c.Target)
+		return nil
+	})
+	if err = cmp.Or(g.Wait(), there); err == nil {
+		return source, target, nil
 	}
-	if target, err = reach(ctx, "target", c.Target); err != nil {
-		source.Close()
-		return nil, nil, err
+	for _, reached := range []*cluster.Cluster{source, target} {
+		if reached != nil {
+			reached.Close()
+		}
 	}
-	return source, target, nil
+	return nil, nil, err
 }
 
 func reach(ctx context.Context, side string, e config.Endpoint) (*cluster.Cluster, error) {

@@ -265,6 +265,41 @@ func TestFamiliesAndPoison(t *testing.T) {
 	p.mustBeEqual(t, "streamed-family")
 }
 
+// TestVerifySourceOfOtherShards verifies an index whose source was made anew with
+// fewer shards, and with more, before any sync: it tells of a difference, or of one
+// that is on its way, and the next sync ends it. A target that was made anew is
+// refused: it is somebody else's.
+func TestVerifySourceOfOtherShards(t *testing.T) {
+	faultcase.Shows(t, 15, "the source is made anew with another number of shards, and verified")
+	t.Parallel()
+	p := newPair(t, lab.Spec{Engine: lab.ES710}, lab.Spec{Engine: lab.OS219})
+	p.load(t, logs("streamed-logs", 300))
+	yaml := p.config(t, "shards", "streamed-logs", "max_delete: 95%\n")
+	esferry(t, "run", "-c", yaml).want(t, 0)
+	levels := []string{"counts", "ids", "content"}
+	for _, shards := range []int{1, 3} {
+		call(t, "DELETE", p.source.URL()+"/streamed-logs", "")
+		other := logs("streamed-logs", 200/shards)
+		other.shards = shards
+		p.load(t, other)
+		for _, level := range levels {
+			o := esferry(t, "verify", "--level", level, "--json", "-c", yaml)
+			if o.code != 3 && (o.code != 0 || !strings.Contains(o.stdout, `"moving":true`)) {
+				t.Errorf("%d shards, %s: got exit code %d, want a difference, or one that is on its way:\n%s%s", shards, level, o.code, tail(o.stdout), tail(o.stderr))
+			}
+		}
+		esferry(t, "sync", "-c", yaml).want(t, 0)
+		p.mustBeEqual(t, "streamed-logs")
+	}
+	call(t, "DELETE", p.target.URL()+"/streamed-logs", "")
+	call(t, "PUT", p.target.URL()+"/streamed-logs", `{"settings":{"number_of_shards":1}}`)
+	for _, level := range levels {
+		if o := esferry(t, "verify", "--level", level, "-c", yaml); o.code == 0 || !strings.Contains(o.stderr, "uuid") && !strings.Contains(o.stderr, "history") {
+			t.Errorf("target made anew, %s: got exit code %d, want a refusal:\n%s", level, o.code, tail(o.stderr))
+		}
+	}
+}
+
 // TestTimeField reads an append-only index without sequence numbers by its time
 // field: what is new arrives, and nothing else is read again.
 func TestTimeField(t *testing.T) {

@@ -133,7 +133,7 @@ func TestPositions(t *testing.T) {
 	}
 	f := func(shards, wrong string) {
 		t.Helper()
-		c := answering(t, route(t, map[string]string{"/_cluster/state/metadata/i": terms, "/i/_stats": stats(shards)}))
+		c := answering(t, route(t, map[string]string{"/_cluster/state/metadata/i": terms, "/i/_stats/docs,store": stats(shards)}))
 		got, err := c.Positions(t.Context(), "i")
 		if wrong != "" {
 			if err == nil || !strings.Contains(err.Error(), wrong) {

@@ -85,7 +85,7 @@ func TestPositionsShareARequest(t *testing.T) {
 	const copies = `{"shards":{"0":[{"routing":{"state":"STARTED","primary":true,"node":"n"},"seq_no":{"max_seq_no":%d,"global_checkpoint":%d},"commit":{"user_data":{"history_uuid":"h"}}}]}}`
 	highest := map[string]int{"a": 1, "b": 2, "c": 3}
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
-		names := strings.Split(strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/"), "/_stats"), ",")
+		names := strings.Split(strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/"), "/_stats/docs,store"), ",")
 		state := strings.HasPrefix(r.URL.Path, "/_cluster/state/metadata/")
 		if state {
 			names = strings.Split(strings.TrimPrefix(r.URL.Path, "/_cluster/state/metadata/"), ",")

@@ -188,7 +188,7 @@ func (c *Cluster) copies(ctx context.Context, indices []string) (map[string]map[
 			Shards map[string][]shardStats
 		}
 	}
-	r := request{op: readPositions, index: label(indices), method: "GET", path: path(list(indices), "_stats"), params: params("level", "shards",
+	r := request{op: readPositions, index: label(indices), method: "GET", path: path(list(indices), "_stats", "docs,store"), params: params("level", "shards",
 		"filter_path", "_shards,indices.*.shards.*.routing,indices.*.shards.*.seq_no,indices.*.shards.*.commit.user_data,indices.*.shards.*.docs.count,indices.*.shards.*.store.size_in_bytes")}
 	if err := c.call(ctx, r, &stats); err != nil {
 		return nil, err

@@ -168,6 +168,10 @@ func (e *examination) mayBeNewer(d reconcile.Difference, here cluster.Found) boo
 	if d.Kind == reconcile.Extra || !here.Found || here.SeqNo < 0 || d.Source.SeqNo < 0 || !s.rec.numbered() {
 		return s.moving
 	}
+	if d.Source.Shard >= len(s.rec.Marks) {
+		// A source that was made anew with more shards: nothing came from this one.
+		return true
+	}
 	mark, at := s.rec.Marks[d.Source.Shard], s.source[d.Source.Shard]
 	carried := mark.W
 	if at.Term > mark.Term {

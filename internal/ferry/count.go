@@ -7,6 +7,7 @@ import (
 
 	"esferry/internal/batch"
 	"esferry/internal/digest"
+	"esferry/internal/group"
 	"esferry/internal/reconcile"
 	"esferry/internal/retry"
 	"esferry/internal/verify"
@@ -48,6 +49,22 @@ func (e *examination) count(ctx context.Context) (source, target Counted, err er
 	source, target = all.sides[reconcile.Source], all.sides[reconcile.Target]
 	e.found.Source, e.found.Target = digestOf(source.Tally.Sum()), digestOf(target.Tally.Sum())
 	return source, target, nil
+}
+
+// counted takes the digests of both sides while these are counted, so that a
+// request's time passes once, and holds the ones against the others. The target has
+// to be the one that was bound: another one is not what the marks speak of.
+func (e *examination) counted(ctx context.Context) (source, target Counted, err error) {
+	g, _ := group.New(ctx)
+	g.Go("count "+e.sides.rec.Index, e.sides.count)
+	g.Go("digests of "+e.sides.rec.Index, func(ctx context.Context) (err error) {
+		source, target, err = e.count(ctx)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return Counted{}, Counted{}, err
+	}
+	return source, target, e.complete(ctx)
 }
 
 // complete holds against _count that all documents were read: of the target, and of
@@ -93,22 +110,38 @@ func (e *examination) countWindow(ctx context.Context, side reconcile.Side, t ta
 	return c, err
 }
 
+// gathered is how many documents are added up at once. What they are added to lies
+// all over a tally: one after another, without anything between, the processor waits
+// for several of these places at the same time.
+const gathered = 256
+
 // tallying adds documents up.
 type tallying struct {
 	content bool
 	mine    Counted
+	waiting []hashed
 }
+
+// hashed is a document by the hash of its key and its own.
+type hashed struct{ key, document digest.Hash }
 
 func (c *tallying) take(d *batch.Doc, key digest.Hash, h *digest.Hasher) (err error) {
 	var content digest.Hash
 	if c.content {
 		content, err = h.Content(d)
 	}
-	c.mine.add(key, digest.Document(key, d.Version, content))
+	if c.waiting = append(c.waiting, hashed{key: key, document: digest.Document(key, d.Version, content)}); len(c.waiting) == gathered {
+		c.end()
+	}
 	return err
 }
 
-func (c *tallying) end() {}
+func (c *tallying) end() {
+	for _, d := range c.waiting {
+		c.mine.add(d.key, d.document)
+	}
+	c.waiting = c.waiting[:0]
+}
 
 // counting adds documents up to those of other windows. An attempt that is
 // interrupted adds nothing.
@@ -120,6 +153,7 @@ type counting struct {
 }
 
 func (c *counting) end() {
+	c.tallying.end()
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
 	c.all.sides[c.side].merge(c.mine)

@@ -79,17 +79,14 @@ func (s *sides) examination(content bool) *examination {
 // examineOnce compares, and repairs where that is asked for: then the
 // Verification tells what it was before.
 func (ix *index) examineOnce(ctx context.Context, q VerifyRequest, query json.RawMessage) (Verification, error) {
-	s, err := ix.countedSides(ctx)
+	s, err := ix.sides(ctx)
 	if err != nil {
 		return Verification{}, err
 	}
 	e := s.examination(q.Level == LevelContent)
 	e.query, e.sample = query, choice{holds: verify.NewSample(q.Sample).Holds, share: q.Sample}
 	e.found = Verification{Level: q.Level, Sample: q.Sample, Positions: s.source}
-	source, target, err := e.count(ctx)
-	if err == nil {
-		err = e.complete(ctx)
-	}
+	source, target, err := e.counted(ctx)
 	if err != nil {
 		return e.found, err
 	}

@@ -70,7 +70,8 @@ func (ix *index) sides(ctx context.Context) (*sides, error) {
 		return nil, err
 	}
 	for i, mark := range s.rec.Marks {
-		s.moving = s.moving || s.source[i].Max > mark.W
+		// One that was made anew may have fewer shards.
+		s.moving = s.moving || i >= len(s.source) || s.source[i].Max > mark.W
 	}
 	return s, nil
 }

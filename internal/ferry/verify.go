@@ -255,12 +255,8 @@ func (ix *index) verify(ctx context.Context, q VerifyRequest) error {
 // examine compares the documents that match a query, and where it is asked for
 // repairs what differs and looks again.
 func (ix *index) examine(ctx context.Context, q VerifyRequest, query json.RawMessage) (Verification, error) {
-	// A target that was made anew or restored over is not what the marks speak of.
-	if err := ix.checkTarget(ctx); err != nil {
-		return Verification{}, err
-	}
 	if q.Repair {
-		if err := ix.checkSource(ctx); err != nil {
+		if err := ix.checked(ctx, nil); err != nil {
 			return Verification{}, err
 		}
 	}

@@ -132,7 +132,7 @@ func (s *stage) bareFreeze(all string, l lap) []bare {
 	for _, index := range s.indices {
 		counts = append(counts, call{"GET", "/" + index + "/_count", ""})
 	}
-	positions := []call{{"GET", "/" + all + "/_stats?level=shards&filter_path=_shards,indices.*.shards.*.seq_no", ""}}
+	positions := []call{{"GET", "/" + all + "/_stats/docs,store?level=shards&filter_path=_shards,indices.*.shards.*.seq_no", ""}}
 	refresh := []call{{"POST", "/" + all + "/_refresh", ""}}
 	return []bare{
 		{"block writes", s.source, []call{{"PUT", "/" + all + "/_block/write", ""}}},
