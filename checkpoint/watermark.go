@@ -44,6 +44,9 @@ func (e *BindingError) Error() string {
 
 // NextStep is printed on a line of its own.
 func (e *BindingError) NextStep() string {
+	if !e.Final {
+		return "run esferry sync (with --reverse on the way back), which compares every document of index " + e.Shard.Index
+	}
 	return fmt.Sprintf("carry the index anew: esferry checkpoint reset %s, delete it on the target, then run again", e.Shard.Index)
 }
 

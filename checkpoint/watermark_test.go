@@ -116,9 +116,14 @@ func TestBeginRefuses(t *testing.T) {
 
 func TestBindingErrorNamesTheNextStep(t *testing.T) {
 	t.Parallel()
-	err := &checkpoint.BindingError{Shard: shard.ID{Index: "users"}}
-	if got, want := err.NextStep(), "carry the index anew: esferry checkpoint reset users, delete it on the target, then run again"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	for final, want := range map[bool]string{
+		false: "run esferry sync (with --reverse on the way back), which compares every document of index users",
+		true:  "carry the index anew: esferry checkpoint reset users, delete it on the target, then run again",
+	} {
+		err := &checkpoint.BindingError{Shard: shard.ID{Index: "users"}, Final: final}
+		if got := err.NextStep(); got != want {
+			t.Errorf("final %t: got %q, want %q", final, got, want)
+		}
 	}
 }
 
