@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -161,9 +162,9 @@ func TestForeignTextCannotDrawOnTheTerminal(t *testing.T) {
 }
 
 func TestLogFormat(t *testing.T) {
-	asked := 0
+	var asked atomic.Int64 // both clusters are reached at the same time
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked++
+		asked.Add(1)
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 	defer server.Close()
@@ -174,7 +175,7 @@ func TestLogFormat(t *testing.T) {
 	}
 	f := func(want ...string) {
 		t.Helper()
-		asked = 0
+		asked.Store(0)
 		_, _, stderr := command(t, append([]string{"plan", "-c", path}, want[0:2]...)...)
 		lines := strings.Split(strings.TrimSpace(stderr), "\n")
 		for i, line := range lines {
@@ -185,8 +186,8 @@ func TestLogFormat(t *testing.T) {
 				t.Errorf("%v: line %d is no JSON: %q", want, i, line)
 			}
 		}
-		if asked == 0 || strings.Contains(stderr, "hunter2") || strings.Contains(stderr, "aHVudGVyMg") {
-			t.Errorf("%v: got %q after %d requests", want, stderr, asked)
+		if asked.Load() == 0 || strings.Contains(stderr, "hunter2") || strings.Contains(stderr, "aHVudGVyMg") {
+			t.Errorf("%v: got %q after %d requests", want, stderr, asked.Load())
 		}
 		if requests := strings.Count(stderr, "/") > 0 && strings.Contains(stderr, "took_ms"); requests != (want[1] == "--verbose") {
 			t.Errorf("%v: got %q", want, stderr)
