@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,43 +22,54 @@ const (
 )
 
 // scroll reads every shard of the index once, all at the same time, and throws
-// the answers away.
+// the answers away. Engines forget the scrolls after the clock has stopped.
 func (s *stage) scroll(ctx context.Context, page int, engines ...string) (time.Duration, error) {
 	began := time.Now()
 	g, _ := group.New(ctx)
-	for _, e := range engines {
-		for number := range s.shards {
-			g.Go(fmt.Sprintf("scroll of shard %d", number), func(ctx context.Context) error { return s.scrollShard(ctx, e, number, page) })
-		}
+	names := make([]string, len(engines)*s.shards)
+	for i := range names {
+		engine, number := engines[i/s.shards], i%s.shards
+		g.Go(fmt.Sprintf("scroll of shard %d", number), func(ctx context.Context) (err error) {
+			names[i], err = s.scrollShard(ctx, engine, number, page)
+			return err
+		})
 	}
 	err := g.Wait()
-	return time.Since(began), err
+	took := time.Since(began)
+	if err != nil {
+		return took, err
+	}
+	var buf bytes.Buffer
+	for i, name := range names {
+		err = errors.Join(err, s.ask(ctx, http.MethodDelete, engines[i/s.shards]+"/_search/scroll", fmt.Sprintf(`{"scroll_id":%q}`, name), &buf))
+	}
+	return took, err
 }
 
-func (s *stage) scrollShard(ctx context.Context, engine string, number, page int) error {
+// scrollShard gives the scroll's name at its end.
+func (s *stage) scrollShard(ctx context.Context, engine string, number, page int) (name string, err error) {
 	url := fmt.Sprintf("%s/%s/_search?scroll=5m&preference=_shards:%d", engine, index, number)
 	body := fmt.Sprintf(`{"size":%d,"sort":["_doc"],"version":true,"seq_no_primary_term":true}`, page)
 	var buf bytes.Buffer
 	for {
-		if err := s.post(ctx, url, body, &buf); err != nil {
-			return err
+		if err := s.ask(ctx, http.MethodPost, url, body, &buf); err != nil {
+			return "", err
 		}
 		// What follows is all that is looked at: that there were documents, and the
 		// scroll's name, which stands before them.
 		if !bytes.Contains(buf.Bytes()[:min(buf.Len(), 4096)], []byte(`"_source"`)) {
-			return nil
+			return name, nil
 		}
 		_, after, _ := bytes.Cut(buf.Bytes(), []byte(`"_scroll_id":`))
-		var id string
-		if err := json.NewDecoder(bytes.NewReader(after)).Decode(&id); err != nil {
-			return fmt.Errorf("find the scroll's id: %w", err)
+		if err := json.NewDecoder(bytes.NewReader(after)).Decode(&name); err != nil {
+			return "", fmt.Errorf("find the scroll's id: %w", err)
 		}
-		url, body = engine+"/_search/scroll", fmt.Sprintf(`{"scroll":"5m","scroll_id":%q}`, id)
+		url, body = engine+"/_search/scroll", fmt.Sprintf(`{"scroll":"5m","scroll_id":%q}`, name)
 	}
 }
 
-func (s *stage) post(ctx context.Context, url, body string, to *bytes.Buffer) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader([]byte(body)))
+func (s *stage) ask(ctx context.Context, method, url, body string, to *bytes.Buffer) error {
+	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader([]byte(body)))
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", url, err)
 	}
