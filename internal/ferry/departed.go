@@ -21,10 +21,11 @@ type departed struct {
 	gone []sink.Gone
 }
 
-// look finds what left the source by a refresh that came after its positions. It is
-// nil where a failover came since the survey.
-func (v *survey) look(ctx context.Context, ix *index, source []shard.Position) (*departed, error) {
-	s := &sides{index: ix, rec: ix.snapshotRecord(), source: source, there: v.there}
+// look finds what left the source by a refresh that came after its positions. The
+// target's are looked up where they are nil. It gives nil where a failover came since
+// the survey.
+func (v *survey) look(ctx context.Context, ix *index, source, target []shard.Position) (*departed, error) {
+	s := &sides{index: ix, rec: ix.snapshotRecord(), source: source, target: target, there: v.there}
 	if err := (&sides{rec: s.rec, source: v.source}).sameTerm(s.source); err != nil {
 		return nil, nil //nolint:nilerr,nilnil // all documents are looked through instead
 	}

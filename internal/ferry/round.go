@@ -313,6 +313,7 @@ func (ix *index) checkTarget(ctx context.Context) error {
 	if err := rec.boundTo(positions); err != nil {
 		return err
 	}
+	ix.there = positions
 	return ix.watchTarget(ctx, there, positions)
 }
 

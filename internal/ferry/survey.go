@@ -143,17 +143,18 @@ func (v *survey) departed(ctx context.Context, ix *index) (*departed, error) {
 		if err != nil {
 			return nil, err
 		}
-		return v.look(ctx, ix, positions)
+		return v.look(ctx, ix, positions, nil)
 	}
 	return found, nil
 }
 
 // lookAhead looks for what left a source that was refreshed after the positions, while
-// the round carries what came. Of what the round brings it tells by the number that a
-// document has now. What it cannot find out is found after the round.
+// the round carries what came to the target that it has just made sure of. Of what the
+// round brings it tells by the number that a document has now. What it cannot find out
+// is found after the round.
 func (v *survey) lookAhead(ctx context.Context, ix *index, positions []shard.Position) error {
 	var err error
-	if v.ahead, err = v.look(ctx, ix, positions); err != nil {
+	if v.ahead, err = v.look(ctx, ix, positions, ix.there); err != nil {
 		v.ahead = nil
 	}
 	return ctx.Err()
@@ -190,8 +191,10 @@ func (v *survey) suspects(ctx context.Context, s *sides) (suspects, error) {
 	}
 	if restored(s.rec) {
 		g.Go("what left "+s.rec.Index+" since the snapshot", func(ctx context.Context) (err error) {
-			if s.target, err = s.index.ferry.target.Primaries(ctx, s.rec.Target); err != nil {
-				return err
+			if s.target == nil {
+				if s.target, err = s.index.ferry.target.Primaries(ctx, s.rec.Target); err != nil {
+					return err
+				}
 			}
 			return s.each(ctx, func(ctx context.Context, i int) (err error) {
 				if moved[i] {
