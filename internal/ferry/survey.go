@@ -190,11 +190,9 @@ func (v *survey) suspects(ctx context.Context, s *sides) (suspects, error) {
 		})
 	}
 	if restored(s.rec) {
-		g.Go("what left "+s.rec.Index+" since the snapshot", func(ctx context.Context) (err error) {
-			if s.target == nil {
-				if s.target, err = s.index.ferry.target.Primaries(ctx, s.rec.Target); err != nil {
-					return err
-				}
+		g.Go("what left "+s.rec.Index+" since the snapshot", func(ctx context.Context) error {
+			if err := s.locate(ctx); err != nil {
+				return err
 			}
 			return s.each(ctx, func(ctx context.Context, i int) (err error) {
 				if moved[i] {
@@ -220,6 +218,14 @@ func (v *survey) suspects(ctx context.Context, s *sides) (suspects, error) {
 		}
 	}
 	return out, nil
+}
+
+// locate finds the target's primaries, unless they are known.
+func (s *sides) locate(ctx context.Context) (err error) {
+	if s.target == nil {
+		s.target, err = s.index.ferry.target.Primaries(ctx, s.rec.Target)
+	}
+	return err
 }
 
 // moved tells, by its number, whether a shard took operations since the last look, or
