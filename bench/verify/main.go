@@ -113,8 +113,7 @@ const (
 	scrollBoth   = "both scrolls at the same time"
 	usualSource  = "scroll of the source, pages of 1,000"
 	usualTarget  = "scroll of the target, pages of 1,000"
-	compareIDs   = "verify --level ids"
-	compareAll   = "verify --level content"
+	compareBy    = "verify --level "
 	// inside is what the command says of the comparison: without its own start, the
 	// connections, and the store, which a bare scroll has behind it when it begins.
 	inside = ", the comparison in it"
@@ -127,17 +126,17 @@ func (s *stage) trials() []trial {
 			return []time.Duration{took}, err
 		}}
 	}
-	level := func(what, name string) trial {
-		return trial{[]string{what, what + inside}, func(ctx context.Context) ([]time.Duration, error) { return s.verify(ctx, name) }}
+	level := func(name string) trial {
+		return trial{[]string{compareBy + name, compareBy + name + inside}, func(ctx context.Context) ([]time.Duration, error) { return s.verify(ctx, name) }}
 	}
 	return []trial{
 		bare(scrollSource, largest, s.from),
 		bare(scrollTarget, largest, s.to),
-		level(compareAll, "content"),
+		level("content"),
 		bare(scrollBoth, largest, s.from, s.to),
 		bare(usualSource, usual, s.from),
 		bare(usualTarget, usual, s.to),
-		level(compareIDs, "ids"),
+		level("ids"),
 	}
 }
 

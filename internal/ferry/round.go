@@ -313,7 +313,7 @@ func (ix *index) checkTarget(ctx context.Context) error {
 	if err := rec.boundTo(positions); err != nil {
 		return err
 	}
-	ix.there = positions
+	ix.bound = positions
 	return ix.watchTarget(ctx, there, positions)
 }
 

@@ -214,9 +214,9 @@ type index struct {
 	// quiet is where the freeze found that nothing moves any more: the last round
 	// begins with it. Else nil.
 	quiet []shard.Position
-	// there is where the target's primaries were when it was last found to be the
-	// one that was bound.
-	there []shard.Position
+	// bound are the target's primaries as of when it was last found to be the one
+	// that was bound.
+	bound []shard.Position
 	// survey is kept up from the preparation of a cutover to its end; else nil.
 	survey *survey
 	// standing guards what the target may lose; nil where it may not.

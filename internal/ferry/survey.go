@@ -154,7 +154,7 @@ func (v *survey) departed(ctx context.Context, ix *index) (*departed, error) {
 // is found after the round.
 func (v *survey) lookAhead(ctx context.Context, ix *index, positions []shard.Position) error {
 	var err error
-	if v.ahead, err = v.look(ctx, ix, positions, ix.there); err != nil {
+	if v.ahead, err = v.look(ctx, ix, positions, ix.bound); err != nil {
 		v.ahead = nil
 	}
 	return ctx.Err()
